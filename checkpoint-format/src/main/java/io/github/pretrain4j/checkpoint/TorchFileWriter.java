@@ -19,6 +19,6 @@ public final class TorchFileWriter {
    *     else the shape is flat
    */
   public static void write(Path file, PickleObject root, TensorContent content) throws IOException {
-    throw new UnsupportedOperationException();
+    Pending.value("");
   }
 }
