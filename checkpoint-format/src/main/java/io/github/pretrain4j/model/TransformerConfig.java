@@ -1,0 +1,347 @@
+package io.github.pretrain4j.model;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The shape and the constants of a decoder-only transformer, under Megatron's names.
+ *
+ * <p>RMS normalisation before each block, rotary positions over the whole head in half-split order,
+ * grouped-query attention, SwiGLU; linear layers have no bias except, with {@code qkvBias}, the
+ * fused query/key/value projection.
+ *
+ * @param family the {@link ModelFamily#name()} that made it
+ * @param kvChannels width of one attention head; {@code numAttentionHeads * kvChannels} need not be
+ *     {@code hiddenSize}
+ * @param vocabSize rows of the embedding before Megatron's padding
+ * @param slidingWindow a query sees itself and the {@code slidingWindow - 1} positions before it; 0
+ *     means all of them
+ * @param tiedEmbeddings the output layer uses the embedding's weight
+ * @param qkLayernorm each query and key head is normalised before rotation
+ */
+public record TransformerConfig(
+    String family,
+    int numLayers,
+    int hiddenSize,
+    int ffnHiddenSize,
+    int numAttentionHeads,
+    int numQueryGroups,
+    int kvChannels,
+    int vocabSize,
+    int maxPositionEmbeddings,
+    double normEpsilon,
+    double rotaryBase,
+    @Nullable RopeScaling ropeScaling,
+    int slidingWindow,
+    boolean tiedEmbeddings,
+    boolean qkvBias,
+    boolean qkLayernorm) {
+
+  /** No size of a real model comes near it; it keeps products of two sizes inside a long. */
+  private static final int MAX_SIZE = 1 << 28;
+
+  public TransformerConfig {
+    if (!ModelFamilies.isName(family)) {
+      throw new IllegalArgumentException(
+          "family \"" + family + "\" is not of the form [a-z0-9_-]+");
+    }
+    requireSize("numLayers", numLayers, 100_000);
+    requireSize("hiddenSize", hiddenSize, MAX_SIZE);
+    requireSize("ffnHiddenSize", ffnHiddenSize, MAX_SIZE);
+    requireSize("numAttentionHeads", numAttentionHeads, MAX_SIZE);
+    requireSize("numQueryGroups", numQueryGroups, MAX_SIZE);
+    requireSize("kvChannels", kvChannels, MAX_SIZE);
+    requireSize("vocabSize", vocabSize, MAX_SIZE);
+    requireSize("maxPositionEmbeddings", maxPositionEmbeddings, MAX_SIZE);
+    if (numAttentionHeads % numQueryGroups != 0) {
+      throw new IllegalArgumentException(
+          "numAttentionHeads "
+              + numAttentionHeads
+              + " is not a multiple of numQueryGroups "
+              + numQueryGroups);
+    }
+    if (kvChannels % 2 != 0) {
+      throw new IllegalArgumentException(
+          "kvChannels " + kvChannels + " is odd: rotary positions turn pairs");
+    }
+    if (!(normEpsilon > 0 && normEpsilon < 1)) {
+      throw new IllegalArgumentException("normEpsilon " + normEpsilon + " is not between 0 and 1");
+    }
+    if (!(rotaryBase > 1) || Double.isInfinite(rotaryBase)) {
+      throw new IllegalArgumentException("rotaryBase " + rotaryBase + " does not exceed 1");
+    }
+    if (slidingWindow < 0) {
+      throw new IllegalArgumentException("slidingWindow " + slidingWindow + " is negative");
+    }
+  }
+
+  private static void requireSize(String name, int value, int max) {
+    if (value < 1 || value > max) {
+      throw new IllegalArgumentException(name + " " + value + " is not in 1.." + max);
+    }
+  }
+
+  /**
+   * The plain decoder that {@code source} describes: what all Llama-like families share. The family
+   * refines it.
+   *
+   * @throws java.io.UncheckedIOException around an {@link InvalidConfigException} when a field is
+   *     missing or wrong
+   */
+  public static TransformerConfig decoder(HuggingFaceConfig source) {
+    source.require("hidden_act", "silu", "swish");
+    source.require("mlp_bias", false);
+    source.require("attention_bias", false);
+    source.require("partial_rotary_factor", 1);
+    int hiddenSize = source.size("hidden_size");
+    int numAttentionHeads = source.size("num_attention_heads");
+    if (!source.has("head_dim") && hiddenSize % numAttentionHeads != 0) {
+      throw source.invalid("num_attention_heads", "a divisor of hidden_size " + hiddenSize);
+    }
+    int numQueryGroups = source.sizeOr("num_key_value_heads", numAttentionHeads);
+    if (numAttentionHeads % numQueryGroups != 0) {
+      throw source.invalid(
+          "num_key_value_heads", "a divisor of num_attention_heads " + numAttentionHeads);
+    }
+    Builder builder =
+        new Builder()
+            .family(source.modelType())
+            .numLayers(source.size("num_hidden_layers"))
+            .hiddenSize(hiddenSize)
+            .ffnHiddenSize(source.size("intermediate_size"))
+            .numAttentionHeads(numAttentionHeads)
+            .numQueryGroups(numQueryGroups)
+            .kvChannels(source.sizeOr("head_dim", hiddenSize / numAttentionHeads))
+            .vocabSize(source.size("vocab_size"))
+            .maxPositionEmbeddings(source.size("max_position_embeddings"))
+            .normEpsilon(source.numberOr("rms_norm_eps", 1e-6))
+            .rotaryBase(source.rotaryBase())
+            .ropeScaling(source.ropeScaling())
+            .tiedEmbeddings(source.flagOr("tie_word_embeddings", false));
+    try {
+      return builder.build();
+    } catch (IllegalArgumentException e) {
+      throw source.invalid("", "a consistent decoder (" + e.getMessage() + ")");
+    }
+  }
+
+  /** A new description, field by field. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** A builder that starts from this configuration. */
+  public Builder toBuilder() {
+    return new Builder()
+        .family(family)
+        .numLayers(numLayers)
+        .hiddenSize(hiddenSize)
+        .ffnHiddenSize(ffnHiddenSize)
+        .numAttentionHeads(numAttentionHeads)
+        .numQueryGroups(numQueryGroups)
+        .kvChannels(kvChannels)
+        .vocabSize(vocabSize)
+        .maxPositionEmbeddings(maxPositionEmbeddings)
+        .normEpsilon(normEpsilon)
+        .rotaryBase(rotaryBase)
+        .ropeScaling(ropeScaling)
+        .slidingWindow(slidingWindow)
+        .tiedEmbeddings(tiedEmbeddings)
+        .qkvBias(qkvBias)
+        .qkLayernorm(qkLayernorm);
+  }
+
+  public TransformerConfig withSlidingWindow(int value) {
+    return toBuilder().slidingWindow(value).build();
+  }
+
+  public TransformerConfig withTiedEmbeddings(boolean value) {
+    return toBuilder().tiedEmbeddings(value).build();
+  }
+
+  public TransformerConfig withQkvBias(boolean value) {
+    return toBuilder().qkvBias(value).build();
+  }
+
+  public TransformerConfig withQkLayernorm(boolean value) {
+    return toBuilder().qkLayernorm(value).build();
+  }
+
+  /** Query heads that share one key and one value head. */
+  public int headsPerGroup() {
+    return numAttentionHeads / numQueryGroups;
+  }
+
+  /**
+   * Rows of Megatron's fused {@code linear_qkv}: per group its query heads, its key head, its value
+   * head.
+   */
+  public int qkvRows() {
+    return Math.multiplyExact(Math.addExact(numAttentionHeads, 2 * numQueryGroups), kvChannels);
+  }
+
+  /** Numbers in the model, padding aside; a tied output layer counts once. */
+  public long parameterCount() {
+    long attention =
+        (long) qkvRows() * hiddenSize + (long) numAttentionHeads * kvChannels * hiddenSize;
+    long layer =
+        attention
+            + 3L * ffnHiddenSize * hiddenSize
+            + 2L * hiddenSize
+            + (qkvBias ? qkvRows() : 0)
+            + (qkLayernorm ? 2L * kvChannels : 0);
+    long embedding = (long) vocabSize * hiddenSize;
+    return numLayers * layer + hiddenSize + (tiedEmbeddings ? 1 : 2) * embedding;
+  }
+
+  /**
+   * Rows of the embedding after Megatron's padding: the least multiple of {@code
+   * makeVocabSizeDivisibleBy * tensorModelParallelSize} that is not below {@code vocabSize}.
+   */
+  public static int paddedVocabSize(
+      int vocabSize, int makeVocabSizeDivisibleBy, int tensorModelParallelSize) {
+    if (vocabSize < 1 || makeVocabSizeDivisibleBy < 1 || tensorModelParallelSize < 1) {
+      throw new IllegalArgumentException(
+          "sizes must be positive: vocabSize "
+              + vocabSize
+              + ", makeVocabSizeDivisibleBy "
+              + makeVocabSizeDivisibleBy
+              + ", tensorModelParallelSize "
+              + tensorModelParallelSize);
+    }
+    long multiple = (long) makeVocabSizeDivisibleBy * tensorModelParallelSize;
+    return Math.toIntExact((vocabSize + multiple - 1) / multiple * multiple);
+  }
+
+  /** Collects the fields of a {@link TransformerConfig}; not thread-safe. */
+  public static final class Builder {
+    private @Nullable String family;
+    private int numLayers;
+    private int hiddenSize;
+    private int ffnHiddenSize;
+    private int numAttentionHeads;
+    private int numQueryGroups;
+    private int kvChannels;
+    private int vocabSize;
+    private int maxPositionEmbeddings;
+    private double normEpsilon = 1e-5;
+    private double rotaryBase = 10_000;
+    private @Nullable RopeScaling ropeScaling;
+    private int slidingWindow;
+    private boolean tiedEmbeddings;
+    private boolean qkvBias;
+    private boolean qkLayernorm;
+
+    private Builder() {}
+
+    public Builder family(String value) {
+      this.family = value;
+      return this;
+    }
+
+    public Builder numLayers(int value) {
+      this.numLayers = value;
+      return this;
+    }
+
+    public Builder hiddenSize(int value) {
+      this.hiddenSize = value;
+      return this;
+    }
+
+    public Builder ffnHiddenSize(int value) {
+      this.ffnHiddenSize = value;
+      return this;
+    }
+
+    public Builder numAttentionHeads(int value) {
+      this.numAttentionHeads = value;
+      return this;
+    }
+
+    /** Left out: as many as attention heads. */
+    public Builder numQueryGroups(int value) {
+      this.numQueryGroups = value;
+      return this;
+    }
+
+    /** Left out: {@code hiddenSize / numAttentionHeads}. */
+    public Builder kvChannels(int value) {
+      this.kvChannels = value;
+      return this;
+    }
+
+    public Builder vocabSize(int value) {
+      this.vocabSize = value;
+      return this;
+    }
+
+    public Builder maxPositionEmbeddings(int value) {
+      this.maxPositionEmbeddings = value;
+      return this;
+    }
+
+    public Builder normEpsilon(double value) {
+      this.normEpsilon = value;
+      return this;
+    }
+
+    public Builder rotaryBase(double value) {
+      this.rotaryBase = value;
+      return this;
+    }
+
+    public Builder ropeScaling(@Nullable RopeScaling value) {
+      this.ropeScaling = value;
+      return this;
+    }
+
+    public Builder slidingWindow(int value) {
+      this.slidingWindow = value;
+      return this;
+    }
+
+    public Builder tiedEmbeddings(boolean value) {
+      this.tiedEmbeddings = value;
+      return this;
+    }
+
+    public Builder qkvBias(boolean value) {
+      this.qkvBias = value;
+      return this;
+    }
+
+    public Builder qkLayernorm(boolean value) {
+      this.qkLayernorm = value;
+      return this;
+    }
+
+    public TransformerConfig build() {
+      if (kvChannels == 0 && numAttentionHeads > 0 && hiddenSize % numAttentionHeads != 0) {
+        throw new IllegalArgumentException(
+            "hiddenSize "
+                + hiddenSize
+                + " is not a multiple of numAttentionHeads "
+                + numAttentionHeads
+                + ", and kvChannels is not given");
+      }
+      return new TransformerConfig(
+          Objects.requireNonNull(family, "family"),
+          numLayers,
+          hiddenSize,
+          ffnHiddenSize,
+          numAttentionHeads,
+          numQueryGroups == 0 ? numAttentionHeads : numQueryGroups,
+          kvChannels == 0 && numAttentionHeads > 0 ? hiddenSize / numAttentionHeads : kvChannels,
+          vocabSize,
+          maxPositionEmbeddings,
+          normEpsilon,
+          rotaryBase,
+          ropeScaling,
+          slidingWindow,
+          tiedEmbeddings,
+          qkvBias,
+          qkLayernorm);
+    }
+  }
+}
