@@ -1,0 +1,116 @@
+package io.github.pretrain4j.dataset;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * A whole file mapped read-only, of any size: little-endian values at any byte offset.
+ *
+ * <p>One mapping is limited to 2 GiB, so the file is mapped in chunks of 1 GiB. Each chunk's
+ * mapping also covers the first {@value #OVERLAP} bytes of the next one, so that no value of up to
+ * 8 bytes, however unaligned, is cut in two. The channel is closed at once; Java 17 has no way to
+ * unmap, so the collector does that when the object is unreachable. Thread-safe.
+ */
+final class MappedFile {
+  private static final int CHUNK_SHIFT = 30;
+  private static final int OVERLAP = 8;
+
+  private final Path path;
+  private final long size;
+  private final int chunkShift;
+  private final ByteBuffer[] chunks;
+
+  private MappedFile(Path path, long size, int chunkShift, ByteBuffer[] chunks) {
+    this.path = path;
+    this.size = size;
+    this.chunkShift = chunkShift;
+    this.chunks = chunks;
+  }
+
+  static MappedFile open(Path path) throws IOException {
+    return open(path, CHUNK_SHIFT);
+  }
+
+  /** For tests: with chunks of {@code 1 << chunkShift} bytes. */
+  static MappedFile open(Path path, int chunkShift) throws IOException {
+    if (!Files.exists(path)) {
+      throw new NoSuchFileException(path.toString(), null, "no such file");
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      long size = channel.size();
+      long chunkBytes = 1L << chunkShift;
+      ByteBuffer[] chunks = new ByteBuffer[Math.toIntExact((size + chunkBytes - 1) >> chunkShift)];
+      for (int i = 0; i < chunks.length; i++) {
+        long start = (long) i << chunkShift;
+        long length = Math.min(chunkBytes + OVERLAP, size - start);
+        chunks[i] =
+            channel
+                .map(FileChannel.MapMode.READ_ONLY, start, length)
+                .order(ByteOrder.LITTLE_ENDIAN);
+      }
+      return new MappedFile(path, size, chunkShift, chunks);
+    }
+  }
+
+  Path path() {
+    return path;
+  }
+
+  long size() {
+    return size;
+  }
+
+  byte getByte(long offset) {
+    return chunk(offset).get(inChunk(offset));
+  }
+
+  int getInt(long offset) {
+    return chunk(offset).getInt(inChunk(offset));
+  }
+
+  long getLong(long offset) {
+    return chunk(offset).getLong(inChunk(offset));
+  }
+
+  /**
+   * Reads elements, which the caller knows to lie inside the file.
+   *
+   * @return byte offset of the first element that is no {@code int}, or -1 if all were read
+   */
+  long decode(TokenType type, long offset, int[] target, int targetOffset, int length) {
+    long position = offset;
+    int done = 0;
+    while (done < length) {
+      long chunkEnd = Math.min(((position >> chunkShift) + 1) << chunkShift, size);
+      // The last element of a chunk may reach into the overlap.
+      long whole = (chunkEnd - position + type.bytes() - 1) / type.bytes();
+      int count = (int) Math.min(length - done, whole);
+      int bad = type.decode(chunk(position), inChunk(position), target, targetOffset + done, count);
+      if (bad >= 0) {
+        return position + (long) bad * type.bytes();
+      }
+      done += count;
+      position += (long) count * type.bytes();
+    }
+    return -1;
+  }
+
+  /** The bytes from this offset on, which the caller knows to lie inside the first chunk. */
+  void copy(int offset, byte[] target) {
+    chunks[0].get(offset, target);
+  }
+
+  private ByteBuffer chunk(long offset) {
+    return chunks[Math.toIntExact(offset >> chunkShift)];
+  }
+
+  private int inChunk(long offset) {
+    return (int) (offset & ((1L << chunkShift) - 1));
+  }
+}
