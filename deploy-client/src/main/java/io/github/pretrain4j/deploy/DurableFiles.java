@@ -1,0 +1,46 @@
+package io.github.pretrain4j.deploy;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+
+/** Writes that are either wholly there after a crash, or not at all. */
+public final class DurableFiles {
+  private DurableFiles() {}
+
+  /** Replaces {@code file}: writes beside it, flushes to disk, renames, flushes the directory. */
+  public static void replace(Path file, byte[] content) throws IOException {
+    Path directory = file.toAbsolutePath().getParent();
+    if (directory == null) {
+      throw new IllegalArgumentException("not a file: " + file);
+    }
+    Path beside = Files.createTempFile(directory, ".", ".tmp");
+    try {
+      try (FileChannel channel = FileChannel.open(beside, StandardOpenOption.WRITE)) {
+        ByteBuffer bytes = ByteBuffer.wrap(content);
+        while (bytes.hasRemaining()) {
+          channel.write(bytes);
+        }
+        channel.force(true);
+      }
+      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(beside);
+    }
+    flushDirectory(directory);
+  }
+
+  /** Flushes the names in {@code directory} to disk, on systems where a directory can be opened. */
+  public static void flushDirectory(Path directory) throws IOException {
+    if (File.separatorChar == '/') { // Windows does not open directories as files, nor needs it
+      try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+        channel.force(true);
+      }
+    }
+  }
+}
