@@ -1,6 +1,7 @@
 package io.github.pretrain4j.deploy;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -78,6 +79,12 @@ public final class DeployFlow {
     } catch (InterruptedException e) {
       note(journal, DeployState.CANCELLED, step, e);
       throw e;
+    } catch (ClosedByInterruptException e) { // an interrupt that met a file operation
+      Thread.interrupted(); // or the journal could not be written either
+      InterruptedException interrupted = new InterruptedException(step.name() + " was interrupted");
+      interrupted.initCause(e);
+      note(journal, DeployState.CANCELLED, step, interrupted);
+      throw interrupted;
     } catch (IOException | RuntimeException e) {
       note(journal, DeployState.FAILED, step, e);
       throw e;

@@ -106,10 +106,9 @@ public final class DeployTool implements ToolProvider {
 
     @Option(
         names = "--name",
-        required = true,
         paramLabel = "NAME",
-        description = "the model's name, which requests ask for")
-    String name = "";
+        description = "the model's name, which requests ask for (required)")
+    @Nullable String name;
 
     @Option(
         names = "--store",
@@ -152,7 +151,18 @@ public final class DeployTool implements ToolProvider {
       if (port != null) {
         settings.put("port", String.valueOf(port));
       }
-      return new ServiceReference(name, storeDirectory(), settings);
+      return new ServiceReference(required(name, "--name"), storeDirectory(), settings);
+    }
+
+    /**
+     * picocli would ask for what only {@code deploy} itself requires in front of {@code status},
+     * too.
+     */
+    static <T> T required(@Nullable T value, String option) {
+      if (value == null) {
+        throw new IllegalArgumentException("missing option " + option);
+      }
+      return value;
     }
 
     private Path storeDirectory() {
@@ -177,10 +187,9 @@ public final class DeployTool implements ToolProvider {
 
     @Option(
         names = "--model",
-        required = true,
         paramLabel = "DIR",
-        description = "the Hugging Face folder")
-    private Path model = Path.of("");
+        description = "the Hugging Face folder (required)")
+    private @Nullable Path model;
 
     @Option(
         names = "--prompt",
@@ -243,7 +252,7 @@ public final class DeployTool implements ToolProvider {
       DeployRequest request =
           new DeployRequest(
               options.service(),
-              model,
+              Options.required(model, "--model"),
               mode,
               prompt,
               maxTokens,
