@@ -62,4 +62,19 @@ public record TensorInfo(String name, DataType type, List<Long> shape) {
   public TensorInfo withType(DataType newType) {
     return new TensorInfo(name, newType, shape);
   }
+
+  /** Checks that {@code count} bytes from {@code byteOffset} on lie inside the data. */
+  void checkRange(long byteOffset, long count) {
+    if (byteOffset < 0 || count > byteCount() - byteOffset) {
+      throw new IllegalArgumentException(
+          "bytes "
+              + byteOffset
+              + "+"
+              + count
+              + " of tensor "
+              + name
+              + ", which has "
+              + byteCount());
+    }
+  }
 }

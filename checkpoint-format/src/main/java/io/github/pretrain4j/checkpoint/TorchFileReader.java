@@ -3,27 +3,53 @@ package io.github.pretrain4j.checkpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.zip.CRC32;
 
 /**
  * Reads what {@code torch.save} wrote, without executing anything: the object tree at once, tensor
- * data on demand. Thread-safe.
+ * data on demand. Thread-safe. Layout: see the package.
  */
 public final class TorchFileReader implements AutoCloseable {
-  private TorchFileReader() {}
+  private static final int VERIFY_BYTES = 1 << 20;
 
-  /** Opens a file; objects of unknown classes become {@link PickleObject.ObjectState}. */
+  private final FileBytes bytes;
+  private final TorchContents contents;
+  private final StridedReader strided;
+
+  private TorchFileReader(FileBytes bytes, TorchContents contents) {
+    this.bytes = bytes;
+    this.contents = contents;
+    this.strided = new StridedReader(bytes, contents.bigEndian());
+  }
+
+  /**
+   * Opens a file; objects of unknown classes become {@link PickleObject.ObjectState}.
+   *
+   * @throws CorruptCheckpointException if it is not a torch file or damaged
+   */
   public static TorchFileReader open(Path file) throws IOException {
-    return Pending.value(new TorchFileReader());
+    return open(file, false);
   }
 
   /** Opens a file and refuses classes and functions that a checkpoint of weights does not need. */
   public static TorchFileReader openStrict(Path file) throws IOException {
-    return Pending.value(new TorchFileReader());
+    return open(file, true);
+  }
+
+  private static TorchFileReader open(Path file, boolean strict) throws IOException {
+    FileBytes bytes = FileBytes.open(file);
+    try {
+      return new TorchFileReader(bytes, TorchContents.read(bytes, strict));
+    } catch (IOException | RuntimeException e) {
+      try (bytes) {
+        throw e;
+      }
+    }
   }
 
   /** The object tree. */
   public PickleObject root() {
-    return Pending.value(PickleObject.none());
+    return contents.root();
   }
 
   /**
@@ -31,9 +57,16 @@ public final class TorchFileReader implements AutoCloseable {
    * data.
    *
    * @param byteOffset where to start in the packed data
+   * @throws IllegalArgumentException if the tensor is not of this file or the range is outside it
    */
   public void read(TensorReference tensor, long byteOffset, ByteBuffer target) throws IOException {
-    Pending.value("");
+    Long storageOffset = contents.storageOffsets().get(tensor.storage().key());
+    if (storageOffset == null
+        || !tensor.storage().equals(contents.storages().get(tensor.storage().key()))) {
+      throw new IllegalArgumentException("not a tensor of " + bytes.file() + ": " + tensor);
+    }
+    tensor.info(tensor.storage().key()).checkRange(byteOffset, target.remaining());
+    strided.read(tensor, storageOffset, byteOffset, target);
   }
 
   /**
@@ -41,14 +74,42 @@ public final class TorchFileReader implements AutoCloseable {
    * this reader.
    */
   public TensorSource tensors(PickleObject.PyDict stateDict) {
-    return Pending.value(SafetensorsReader.openPending());
+    return new StateDictSource(this, stateDict);
   }
 
-  /** Reads everything and checks the checksums. */
+  /**
+   * Reads everything and checks the checksums, as far as the file has any.
+   *
+   * @throws CorruptCheckpointException if one does not match
+   */
   public void verify() throws IOException {
-    Pending.value("");
+    for (ZipRecord record : contents.records()) {
+      verify(bytes, record);
+    }
+  }
+
+  static void verify(FileBytes bytes, ZipRecord record) throws IOException {
+    if (record.crc() == 0) {
+      return; // PyTorch can be told not to compute them
+    }
+    CRC32 crc = new CRC32();
+    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(VERIFY_BYTES, record.size()));
+    for (long done = 0; done < record.size(); done += buffer.limit()) {
+      buffer.clear().limit((int) Math.min(buffer.capacity(), record.size() - done));
+      bytes.read(record.dataOffset() + done, buffer);
+      crc.update(buffer.flip());
+    }
+    if ((int) crc.getValue() != record.crc()) {
+      throw bytes.corrupt(
+          record.dataOffset(),
+          "CRC-32 of record " + record.name(),
+          String.format("%08x", record.crc()),
+          String.format("%08x", crc.getValue()));
+    }
   }
 
   @Override
-  public void close() throws IOException {}
+  public void close() throws IOException {
+    bytes.close();
+  }
 }
