@@ -1,29 +1,61 @@
 package io.github.pretrain4j.checkpoint.huggingface;
 
+import io.github.pretrain4j.checkpoint.PickleObject;
+import io.github.pretrain4j.checkpoint.SafetensorsWriter;
 import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.TensorInfo;
+import io.github.pretrain4j.checkpoint.TensorReference;
+import io.github.pretrain4j.checkpoint.TorchFileWriter;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Makes a Hugging Face model directory: weights, index, and the files beside them. Not thread-safe.
  *
  * <p>Everything is written into a sibling directory first, so a failure leaves what was there
- * before.
+ * before. A directory that is not there, or empty, then appears by one rename. In one that holds
+ * files, old weights go, the new files are moved in one by one, and the file that makes the weights
+ * visible (index, or the single file) comes last.
  */
 public final class HuggingFaceWriter {
+  /** Beside {@code *.py}: what a loader may want of a reference directory. */
+  private static final Set<String> COMPANIONS =
+      Set.of(
+          "config.json",
+          "generation_config.json",
+          "tokenizer.model",
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "chat_template.jinja",
+          "chat_template.json",
+          "preprocessor_config.json",
+          "README.md");
+
   private final Path directory;
   private final WeightFormat format;
   private final ShardRule sharding;
   private final List<Path> references = new ArrayList<>();
-  private final Map<String, byte[]> files = new LinkedHashMap<>();
+  private final Map<String, ByteBuffer> files = new LinkedHashMap<>();
 
   private HuggingFaceWriter(Path directory, WeightFormat format, ShardRule sharding) {
-    this.directory = directory;
+    this.directory = directory.toAbsolutePath().normalize();
     this.format = format;
     this.sharding = sharding;
   }
@@ -46,7 +78,10 @@ public final class HuggingFaceWriter {
    * Also writes this file, such as {@code config.json}; it wins over a companion of the same name.
    */
   public HuggingFaceWriter file(String name, byte[] content) {
-    files.put(name, content.clone());
+    if (!Path.of(name).getFileName().toString().equals(name) || isWeights(name)) {
+      throw new IllegalArgumentException("not the name of a companion file: " + name);
+    }
+    files.put(name, ByteBuffer.wrap(content.clone()));
     return this;
   }
 
@@ -55,12 +90,156 @@ public final class HuggingFaceWriter {
    *
    * @param tensors all weights, in the order in which they are dealt out to shards
    * @return the files that hold the weights, in order
+   * @throws IllegalArgumentException if two tensors have one name, or there are fewer tensors than
+   *     shards
    */
   public List<Path> write(List<TensorInfo> tensors, TensorContent content) throws IOException {
-    if (System.nanoTime() != 0) {
-      throw new UnsupportedOperationException(
-          "" + directory + format + sharding + references + files);
+    Set<String> names = new HashSet<>();
+    for (TensorInfo tensor : tensors) {
+      if (!names.add(tensor.name())) {
+        throw new IllegalArgumentException("two tensors named " + tensor.name());
+      }
     }
-    return List.of();
+    List<List<TensorInfo>> shards = ShardPlan.of(tensors, sharding);
+    if (shards.isEmpty()) {
+      throw new IllegalArgumentException("no tensors");
+    }
+    Path beside = directory.resolveSibling("." + directory.getFileName() + ".tmp");
+    deleteTree(beside);
+    Files.createDirectories(beside);
+    try {
+      List<String> weightFiles = writeWeights(beside, shards, content);
+      writeCompanions(beside);
+      moveIntoPlace(beside, weightFiles.size() > 1 ? format.indexFile() : format.singleFile());
+      return weightFiles.stream().map(directory::resolve).toList();
+    } finally {
+      deleteTree(beside);
+    }
+  }
+
+  private List<String> writeWeights(
+      Path target, List<List<TensorInfo>> shards, TensorContent content) throws IOException {
+    List<String> fileNames = new ArrayList<>();
+    Map<String, String> weightMap = new LinkedHashMap<>();
+    long totalBytes = 0;
+    long totalParameters = 0;
+    for (int i = 0; i < shards.size(); i++) {
+      String name =
+          shards.size() == 1 ? format.singleFile() : format.shardFile(i + 1, shards.size());
+      writeShard(target.resolve(name), shards.get(i), content);
+      fileNames.add(name);
+      for (TensorInfo tensor : shards.get(i)) {
+        weightMap.put(tensor.name(), name);
+        totalBytes += tensor.byteCount();
+        totalParameters += tensor.elementCount();
+      }
+    }
+    if (shards.size() > 1) {
+      ShardIndex index = new ShardIndex(weightMap, totalBytes, totalParameters);
+      writeFile(target.resolve(format.indexFile()), ByteBuffer.wrap(index.toJson()));
+    }
+    return fileNames;
+  }
+
+  private void writeShard(Path file, List<TensorInfo> tensors, TensorContent content)
+      throws IOException {
+    if (format == WeightFormat.SAFETENSORS) {
+      SafetensorsWriter.write(file, tensors, Map.of("format", "pt"), content);
+      return;
+    }
+    Map<String, PickleObject> stateDict = new LinkedHashMap<>();
+    for (TensorInfo tensor : tensors) {
+      stateDict.put(tensor.name(), TensorReference.contiguous(tensor));
+    }
+    TorchFileWriter.write(file, PickleObject.PyDict.ordered(stateDict), content);
+  }
+
+  private void writeCompanions(Path target) throws IOException {
+    Map<String, Path> companions = new TreeMap<>();
+    for (Path reference : references) {
+      try (Stream<Path> listed = Files.list(reference)) {
+        for (Path file : listed.filter(Files::isRegularFile).toList()) {
+          String name = file.getFileName().toString();
+          if (COMPANIONS.contains(name) || name.endsWith(".py")) {
+            companions.putIfAbsent(name, file);
+          }
+        }
+      }
+    }
+    for (Map.Entry<String, Path> companion : companions.entrySet()) {
+      if (!files.containsKey(companion.getKey())) {
+        writeFile(
+            target.resolve(companion.getKey()),
+            ByteBuffer.wrap(Files.readAllBytes(companion.getValue())));
+      }
+    }
+    for (Map.Entry<String, ByteBuffer> file : files.entrySet()) {
+      writeFile(target.resolve(file.getKey()), file.getValue().duplicate());
+    }
+  }
+
+  private static void writeFile(Path file, ByteBuffer content) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      while (content.hasRemaining()) {
+        channel.write(content);
+      }
+      channel.force(true);
+    }
+  }
+
+  private void moveIntoPlace(Path beside, String lastFile) throws IOException {
+    if (!Files.exists(directory) || isEmpty(directory)) {
+      Files.createDirectories(directory);
+      Files.move(
+          beside, directory, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      return;
+    }
+    for (WeightFormat old : WeightFormat.values()) {
+      Files.deleteIfExists(directory.resolve(old.indexFile()));
+      Files.deleteIfExists(directory.resolve(old.singleFile()));
+    }
+    for (Path file : list(directory)) {
+      if (isWeights(file.getFileName().toString())) {
+        Files.delete(file);
+      }
+    }
+    for (Path file : list(beside)) {
+      if (!file.getFileName().toString().equals(lastFile)) {
+        move(file);
+      }
+    }
+    move(beside.resolve(lastFile));
+  }
+
+  private void move(Path file) throws IOException {
+    Files.move(
+        file,
+        directory.resolve(file.getFileName()),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static boolean isWeights(String name) {
+    return WeightFormat.SAFETENSORS.owns(name) || WeightFormat.TORCH.owns(name);
+  }
+
+  private static boolean isEmpty(Path directory) throws IOException {
+    return Files.isDirectory(directory) && list(directory).isEmpty();
+  }
+
+  private static List<Path> list(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.sorted().toList();
+    }
+  }
+
+  private static void deleteTree(Path directory) throws IOException {
+    if (Files.isDirectory(directory)) {
+      for (Path file : list(directory)) {
+        Files.delete(file); // we only ever put files there
+      }
+      Files.delete(directory);
+    }
   }
 }
