@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,15 +78,14 @@ public final class GptDataset implements AutoCloseable {
   public static Splits build(
       Path prefix, GptDatasetConfig config, long trainSamples, long validSamples, long testSamples)
       throws IOException {
-    String split = config.split();
-    if (split == null) {
+    if (config.split() == null) {
       throw new IllegalArgumentException("no split string: use buildPerSplit");
     }
-    SplitMatrix matrix = SplitMatrix.parse(split);
-    return buildAll(
-        new @Nullable Path[] {prefix, prefix, prefix},
+    String path = prefix.toString();
+    return build(
+        Path::of,
+        new @Nullable String[] {path, path, path},
         config,
-        matrix,
         trainSamples,
         validSamples,
         testSamples);
@@ -114,34 +114,46 @@ public final class GptDataset implements AutoCloseable {
     if (config.split() != null) {
       throw new IllegalArgumentException("split must be null if each split has its own dataset");
     }
-    return buildAll(
-        new @Nullable Path[] {train, valid, test},
+    return build(
+        Path::of,
+        new @Nullable String[] {path(train), path(valid), path(test)},
         config,
-        null,
         trainSamples,
         validSamples,
         testSamples);
   }
 
-  private static Splits buildAll(
-      @Nullable Path[] prefixes,
+  private static @Nullable String path(@Nullable Path prefix) {
+    return prefix == null ? null : prefix.toString();
+  }
+
+  /**
+   * Builds the splits.
+   *
+   * @param locate where a path leads, which is also part of the cache files' names; tests move it
+   * @param paths the prefix for each split, or null
+   */
+  static Splits build(
+      Function<String, Path> locate,
+      @Nullable String[] paths,
       GptDatasetConfig config,
-      @Nullable SplitMatrix matrix,
       long... samples)
       throws IOException {
+    SplitMatrix matrix = config.split() == null ? null : SplitMatrix.parse(config.split());
     Scope opened = new Scope();
     @Nullable GptDataset[] built = new @Nullable GptDataset[SPLITS.length];
     try {
       for (int i = 0; i < SPLITS.length; i++) {
-        Path prefix = prefixes[i];
+        String path = paths[i];
         SplitMatrix.Share share = matrix == null ? SplitMatrix.ALL : matrix.share(i);
-        if (prefix != null && share != null) {
+        if (path != null && share != null) {
           if (samples[i] < ONE_EPOCH) {
             throw new IllegalArgumentException(SPLITS[i] + " samples: " + samples[i]);
           }
-          IndexedDataset sequences = IndexedDataset.open(prefix);
+          IndexedDataset sequences = IndexedDataset.open(locate.apply(path));
           opened.add(sequences::close);
-          built[i] = build(sequences, config, matrix, share, i, samples[i]);
+          String description = describe(path, config, matrix, SPLITS[i], samples[i]);
+          built[i] = build(sequences, description, config, share, i, samples[i]);
         }
       }
     } catch (IOException | RuntimeException e) {
@@ -153,8 +165,8 @@ public final class GptDataset implements AutoCloseable {
 
   private static @Nullable GptDataset build(
       IndexedDataset sequences,
+      String description,
       GptDatasetConfig config,
-      @Nullable SplitMatrix matrix,
       SplitMatrix.Share share,
       int split,
       long samples)
@@ -192,7 +204,6 @@ public final class GptDataset implements AutoCloseable {
             config.addExtraTokenToSequence() ? 1 : 0,
             samples,
             dropLast);
-    String description = describe(sequences.prefix(), config, matrix, SPLITS[split], samples);
     Path directory = config.cacheDirectory();
     GptIndexCache cache =
         directory == null
@@ -217,7 +228,7 @@ public final class GptDataset implements AutoCloseable {
 
   /** The text whose MD5 names the cache files. */
   private static String describe(
-      Path prefix,
+      String path,
       GptDatasetConfig config,
       @Nullable SplitMatrix matrix,
       String split,
@@ -228,7 +239,7 @@ public final class GptDataset implements AutoCloseable {
             .key("class")
             .string("GPTDataset")
             .key("dataset_path")
-            .string(prefix.toString())
+            .string(path)
             .key("num_samples");
     if (samples == ONE_EPOCH) {
       out.nullValue();

@@ -1,11 +1,25 @@
 package io.github.pretrain4j.dataset;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 
-/** Turns JSONL into Megatron datasets. */
+/**
+ * Turns JSONL into Megatron datasets, with the bytes that Megatron's {@code preprocess_data.py}
+ * writes, whatever the number of workers.
+ *
+ * <p>One line is one document. For each key its value is a text, or an array of texts that become
+ * one sequence each. Sequences without tokens are left out; a document without sequences is kept as
+ * an empty one. With {@code appendEod} the eod is part of the last sequence of each document that
+ * has one. A blank line, a missing key or a value of another type is an error, as it is there.
+ *
+ * <p>One thread reads, {@code workers} threads parse and encode, and the calling thread writes, in
+ * the order of the input. The text under way is limited to a fraction of the heap.
+ */
 public final class Preprocessor {
   private Preprocessor() {}
 
@@ -114,12 +128,88 @@ public final class Preprocessor {
     }
   }
 
-  /** Encodes everything. */
+  /**
+   * Encodes all inputs. The outputs appear when everything is written; after a failure nothing new
+   * is there and older files of these names are untouched.
+   *
+   * @param config what and how
+   * @param encoder the tokenizer
+   * @param listener is told of progress
+   * @throws MalformedLineException for the first line that is not as it should be
+   * @throws IllegalArgumentException if the encoder gives an id that the token type cannot hold
+   */
   public static Report run(Config config, TokenEncoder encoder, ProgressListener listener)
       throws IOException {
-    if (config.workers() > 0) {
-      throw new IOException("preprocessing is not there yet");
+    return run(config, encoder, listener, FileCommit.StepListener.NONE);
+  }
+
+  /** For tests: with a listener to the steps of the commit. */
+  static Report run(
+      Config config,
+      TokenEncoder encoder,
+      ProgressListener listener,
+      FileCommit.StepListener commitListener)
+      throws IOException {
+    long totalBytes = 0;
+    for (Path input : config.inputs()) {
+      if (!Files.isRegularFile(input)) {
+        throw new NoSuchFileException(
+            input.toString(), null, Files.exists(input) ? "not a file" : "no such file");
+      }
+      totalBytes += Files.size(input);
     }
-    return new Report(0, 0, List.of());
+    TokenType type = TokenType.forVocabularySize(config.vocabularySize());
+    Scope opened = new Scope();
+    try {
+      List<IndexedDatasetWriter> writers = new ArrayList<>();
+      for (String key : config.jsonKeys()) {
+        IndexedDatasetWriter writer = IndexedDatasetWriter.create(config.datasetPrefix(key), type);
+        opened.add(writer::close);
+        writers.add(writer);
+      }
+      Report report;
+      try (PreprocessPipeline pipeline = PreprocessPipeline.start(config, encoder)) {
+        pipeline.writeTo(writers, listener, totalBytes);
+        report = finish(config, writers, pipeline, commitListener);
+      }
+      opened.close();
+      return report;
+    } catch (IOException | RuntimeException | Error e) {
+      opened.closeAfter(e);
+      throw e;
+    }
+  }
+
+  private static Report finish(
+      Config config,
+      List<IndexedDatasetWriter> writers,
+      PreprocessPipeline pipeline,
+      FileCommit.StepListener commitListener)
+      throws IOException {
+    List<Output> outputs = new ArrayList<>();
+    List<PendingFile> dataFiles = new ArrayList<>();
+    List<PendingFile> indexFiles = new ArrayList<>();
+    for (int i = 0; i < writers.size(); i++) {
+      IndexedDatasetWriter writer = writers.get(i);
+      IndexedDatasetWriter.Hashes hashes = writer.seal();
+      PendingFile data = writer.files().get(0);
+      PendingFile index = writer.files().get(1);
+      dataFiles.add(data);
+      indexFiles.add(index);
+      String key = config.jsonKeys().get(i);
+      outputs.add(
+          new Output(
+              key,
+              config.datasetPrefix(key),
+              writer.documentCount(),
+              writer.sequenceCount(),
+              writer.tokenCount(),
+              new OutputFile(data.target(), data.bytes(), hashes.data()),
+              new OutputFile(index.target(), index.bytes(), hashes.index())));
+    }
+    List<PendingFile> files = new ArrayList<>(dataFiles);
+    files.addAll(indexFiles);
+    FileCommit.commit(files, commitListener);
+    return new Report(pipeline.documents(), pipeline.bytes(), outputs);
   }
 }
