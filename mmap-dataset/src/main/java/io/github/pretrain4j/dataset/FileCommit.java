@@ -1,5 +1,6 @@
 package io.github.pretrain4j.dataset;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -64,9 +65,7 @@ final class FileCommit {
       new Move(file.path(), file.target()).perform();
       file.moved();
     }
-    for (PendingFile file : files) {
-      flushDirectory(file.target());
-    }
+    flushDirectories(files);
   }
 
   private void run() throws IOException {
@@ -84,9 +83,7 @@ final class FileCommit {
         step(new Move(file.path(), file.target()));
       }
       listener.before("flush directory");
-      for (PendingFile file : files) {
-        flushDirectory(file.target());
-      }
+      flushDirectories(files);
     } catch (IOException | RuntimeException | Error e) {
       undo(e);
       throw e;
@@ -116,14 +113,19 @@ final class FileCommit {
     }
   }
 
-  /** Makes the renames in a directory durable. Windows has no such call and needs none. */
-  private static void flushDirectory(Path file) throws IOException {
-    Path directory = file.toAbsolutePath().getParent();
-    if (directory == null || java.io.File.separatorChar == '\\') {
+  /** Makes the renames durable. Windows has no such call for a directory and needs none. */
+  private static void flushDirectories(List<PendingFile> files) throws IOException {
+    if (File.separatorChar == '\\') {
       return;
     }
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
+    Set<Path> directories = new LinkedHashSet<>();
+    for (PendingFile file : files) {
+      directories.add(file.target().toAbsolutePath().resolveSibling("."));
+    }
+    for (Path directory : directories) {
+      try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+        channel.force(true);
+      }
     }
   }
 }

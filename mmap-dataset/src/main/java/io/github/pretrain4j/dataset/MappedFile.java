@@ -14,12 +14,14 @@ import java.nio.file.StandardOpenOption;
  *
  * <p>One mapping is limited to 2 GiB, so the file is mapped in chunks of 1 GiB. Each chunk's
  * mapping also covers the first {@value #OVERLAP} bytes of the next one, so that no value of up to
- * 8 bytes, however unaligned, is cut in two. The channel is closed at once; Java 17 has no way to
- * unmap, so the collector does that when the object is unreachable. Thread-safe.
+ * 8 bytes, however unaligned, is cut in two. A file of a few pages is read instead, which is
+ * cheaper than a mapping. The channel is closed at once; Java 17 has no way to unmap, so the
+ * collector does that when the object is unreachable. Thread-safe.
  */
 final class MappedFile {
   private static final int CHUNK_SHIFT = 30;
   private static final int OVERLAP = 8;
+  private static final int SMALL_BYTES = 1 << 14;
 
   private final Path path;
   private final long size;
@@ -45,6 +47,10 @@ final class MappedFile {
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       long size = channel.size();
       long chunkBytes = 1L << chunkShift;
+      if (size <= SMALL_BYTES && size <= chunkBytes) {
+        ByteBuffer small = ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN);
+        return new MappedFile(path, small.limit(), chunkShift, new ByteBuffer[] {small});
+      }
       ByteBuffer[] chunks = new ByteBuffer[Math.toIntExact((size + chunkBytes - 1) >> chunkShift)];
       for (int i = 0; i < chunks.length; i++) {
         long start = (long) i << chunkShift;

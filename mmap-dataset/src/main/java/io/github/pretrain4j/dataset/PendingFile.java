@@ -7,11 +7,15 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -51,14 +55,16 @@ final class PendingFile implements Closeable {
         target.resolveSibling(
             String.format(
                 "%s.%016x.partial", target.getFileName(), ThreadLocalRandom.current().nextLong()));
+    return open(target, path, StandardOpenOption.CREATE_NEW);
+  }
+
+  /** With the file beside given; for tests, which choose one that cannot be written. */
+  static PendingFile open(Path target, Path path, OpenOption... options) throws IOException {
+    Set<OpenOption> all = new HashSet<>(List.of(options));
+    all.add(StandardOpenOption.READ);
+    all.add(StandardOpenOption.WRITE);
     try {
-      FileChannel channel =
-          FileChannel.open(
-              path,
-              StandardOpenOption.CREATE_NEW,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
-      return new PendingFile(target, path, channel);
+      return new PendingFile(target, path, FileChannel.open(path, all));
     } catch (IOException e) {
       throw cannotWrite(target, e);
     }

@@ -1,18 +1,16 @@
 package io.github.pretrain4j.dataset;
 
 import com.google.common.base.Throwables;
-import com.google.common.util.concurrent.ThreadFactoryBuilder;
 import com.google.common.util.concurrent.Uninterruptibles;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +44,9 @@ final class PreprocessPipeline implements AutoCloseable {
   private final BlockingQueue<FutureTask<@Nullable EncodedBlock>> ordered;
   private final int maxBytesUnderWay;
   private final Semaphore bytesUnderWay;
-  private final ExecutorService workers;
-  private final Thread reader;
+  private final BlockingQueue<FutureTask<@Nullable EncodedBlock>> unordered;
+  private final List<Thread> threads = new ArrayList<>();
+  private volatile boolean stopped;
   private long documents;
   private long bytes;
 
@@ -60,23 +59,23 @@ final class PreprocessPipeline implements AutoCloseable {
             Math.max(
                 MIN_BYTES_UNDER_WAY, Math.min(MAX_BYTES_UNDER_WAY, heap / HEAP_PER_BYTE_UNDER_WAY));
     bytesUnderWay = new Semaphore(maxBytesUnderWay);
-    ordered = new ArrayBlockingQueue<>(4 * config.workers() + 4);
-    workers =
-        Executors.newFixedThreadPool(
-            config.workers(),
-            new ThreadFactoryBuilder()
-                .setNameFormat("p4j-preprocess-worker-%d")
-                .setDaemon(true)
-                .build());
+    int blocks = 4 * config.workers() + 4;
+    ordered = new ArrayBlockingQueue<>(blocks);
+    unordered = new ArrayBlockingQueue<>(blocks);
     int maxLineBytes = (int) Math.min(MAX_LINE_BYTES, heap / HEAP_PER_LINE_BYTE);
-    reader = new Thread(() -> read(maxLineBytes), "p4j-preprocess-reader");
-    reader.setDaemon(true);
+    threads.add(new Thread(() -> read(maxLineBytes), "p4j-preprocess-reader"));
+    for (int i = 0; i < config.workers(); i++) {
+      threads.add(new Thread(this::work, "p4j-preprocess-worker-" + i));
+    }
   }
 
   /** Starts reading and encoding. */
   static PreprocessPipeline start(Preprocessor.Config config, TokenEncoder encoder) {
     PreprocessPipeline pipeline = new PreprocessPipeline(config, encoder);
-    pipeline.reader.start();
+    for (Thread thread : pipeline.threads) {
+      thread.setDaemon(true);
+      thread.start();
+    }
     return pipeline;
   }
 
@@ -103,7 +102,7 @@ final class PreprocessPipeline implements AutoCloseable {
         FutureTask<@Nullable EncodedBlock> task =
             new FutureTask<>(() -> EncodedBlock.encode(block, config, encoder));
         ordered.put(task);
-        workers.execute(task);
+        unordered.put(task);
       }
       end(() -> null);
     } catch (EncodedBlock.BlockFailure e) {
@@ -142,6 +141,18 @@ final class PreprocessPipeline implements AutoCloseable {
 
   private int permits(LineBlock block) {
     return Math.min(block.length(), maxBytesUnderWay);
+  }
+
+  // ---- the workers' threads
+
+  private void work() {
+    try {
+      while (!stopped) {
+        unordered.take().run();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // as in read
+    }
   }
 
   // ---- the caller's thread
@@ -196,9 +207,8 @@ final class PreprocessPipeline implements AutoCloseable {
   /** Stops the threads and waits for their end. Idempotent. */
   @Override
   public void close() {
-    reader.interrupt();
-    workers.shutdownNow();
-    Uninterruptibles.joinUninterruptibly(reader);
-    Uninterruptibles.awaitTerminationUninterruptibly(workers);
+    stopped = true;
+    threads.forEach(Thread::interrupt);
+    threads.forEach(Uninterruptibles::joinUninterruptibly);
   }
 }
