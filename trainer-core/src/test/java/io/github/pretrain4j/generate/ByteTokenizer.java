@@ -1,0 +1,97 @@
+package io.github.pretrain4j.generate;
+
+import io.github.pretrain4j.tokenizer.StreamingDecoder;
+import io.github.pretrain4j.tokenizer.Tokenizer;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.OptionalInt;
+
+/** A double: ids 0..255 are bytes, 256 begins and 257 ends a sequence; both have no text. */
+public final class ByteTokenizer implements Tokenizer {
+
+  public static final int BOS = 256;
+  public static final int EOS = 257;
+
+  @Override
+  public int vocabularySize() {
+    return 258;
+  }
+
+  @Override
+  public int[] encode(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    int[] ids = new int[bytes.length];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = bytes[i] & 0xff;
+    }
+    return ids;
+  }
+
+  @Override
+  public String decode(int[] ids) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (int id : ids) {
+      if (id < BOS) {
+        bytes.write(id);
+      }
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public OptionalInt bosId() {
+    return OptionalInt.of(BOS);
+  }
+
+  @Override
+  public OptionalInt eosId() {
+    return OptionalInt.of(EOS);
+  }
+
+  @Override
+  public OptionalInt padId() {
+    return OptionalInt.empty();
+  }
+
+  @Override
+  public int eodId() {
+    return EOS;
+  }
+
+  @Override
+  public String piece(int id) {
+    return "<" + id + ">";
+  }
+
+  @Override
+  public String sha256() {
+    return "0".repeat(64);
+  }
+
+  /** Holds bytes back until they are a whole character. */
+  @Override
+  public StreamingDecoder streamingDecoder() {
+    return new StreamingDecoder() {
+      private final ByteArrayOutputStream held = new ByteArrayOutputStream();
+      private int missing;
+
+      @Override
+      public String accept(int id) {
+        if (id >= BOS) {
+          return "";
+        }
+        held.write(id);
+        missing = id >= 0xF0 ? 3 : id >= 0xE0 ? 2 : id >= 0xC0 ? 1 : Math.max(0, missing - 1);
+        return missing == 0 ? finish() : "";
+      }
+
+      @Override
+      public String finish() {
+        String text = held.toString(StandardCharsets.UTF_8);
+        held.reset();
+        missing = 0;
+        return text;
+      }
+    };
+  }
+}
