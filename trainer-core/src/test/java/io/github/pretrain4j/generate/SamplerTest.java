@@ -40,7 +40,7 @@ class SamplerTest {
 
   @Test
   void topPKeepsTheSmallestSetThatReachesIt() {
-    assertFrequencies(config(1, 0, 0.4), 0, 0, 1, 0);
+    assertFrequencies(config(1, 0, 0.39), 0, 0, 1, 0);
     assertFrequencies(config(1, 0, 0.69), 0, 0, 4 / 7.0, 3 / 7.0);
     assertFrequencies(config(1, 0, 0.71), 0, 2 / 9.0, 4 / 9.0, 3 / 9.0);
     // top-k first, then top-p of what is left: 4/7 = 0.571

@@ -1,0 +1,150 @@
+package io.github.pretrain4j.cli;
+
+import io.github.pretrain4j.dataset.Preprocessor;
+import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * {@code p4j preprocess}: JSONL and a tokenizer to Megatron's {@code .bin} and {@code .idx}.
+ * Options are those of Megatron's {@code preprocess_data.py}; the files are the same byte for byte.
+ */
+public final class PreprocessTool extends CommandLineTool {
+
+  /** Megatron's names for one thing, a SentencePiece model. */
+  private static final List<String> TOKENIZER_TYPES =
+      List.of("SentencePieceTokenizer", "GPTSentencePieceTokenizer", "Llama2Tokenizer");
+
+  public PreprocessTool() {
+    super(
+        "p4j-preprocess",
+        "Turn JSONL into Megatron's .bin and .idx with a SentencePiece tokenizer");
+  }
+
+  @Override
+  void declare(CommandSpec spec) {
+    spec.addOption(
+        option("--input", List.class, "FILE", "JSONL files, read in this order")
+            .auxiliaryTypes(Path.class)
+            .arity("1..*")
+            .required(true)
+            .build());
+    spec.addOption(
+        option("--output-prefix", Path.class, "PREFIX", "writes PREFIX_<key>_document.bin and .idx")
+            .required(true)
+            .build());
+    spec.addOption(
+        option(
+                "--tokenizer-model",
+                Path.class,
+                "FILE",
+                "a tokenizer.model, or the folder that holds one")
+            .required(true)
+            .build());
+    spec.addOption(
+        option(
+                "--tokenizer-type",
+                String.class,
+                "TYPE",
+                String.join(", ", TOKENIZER_TYPES)
+                    + ": all the same here, as in Megatron (default: the first)")
+            .build());
+    spec.addOption(
+        option(
+                "--json-keys",
+                List.class,
+                "KEY",
+                "the keys to take, each into its own dataset (default: text)")
+            .auxiliaryTypes(String.class)
+            .arity("1..*")
+            .build());
+    spec.addOption(
+        option(
+                "--append-eod",
+                boolean.class,
+                "",
+                "end each document with the end-of-document token")
+            .arity("0")
+            .build());
+    spec.addOption(
+        option("--workers", int.class, "N", "threads (default: one per processor)").build());
+    spec.addOption(
+        option(
+                "--log-interval",
+                int.class,
+                "N",
+                "documents between progress lines, at least (default: 1000)")
+            .build());
+  }
+
+  @Override
+  int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
+    String type = options.matchedOptionValue("--tokenizer-type", TOKENIZER_TYPES.getFirst());
+    if (!TOKENIZER_TYPES.contains(type)) {
+      throw new IllegalArgumentException(
+          "--tokenizer-type: expected one of %s, found %s".formatted(TOKENIZER_TYPES, type));
+    }
+    Tokenizer tokenizer =
+        Tokenizers.load(options.matchedOptionValue("--tokenizer-model", Path.of("")));
+    boolean appendEod = options.hasMatchedOption("--append-eod");
+    Path prefix = options.matchedOptionValue("--output-prefix", Path.of(""));
+    Preprocessor.Config config =
+        new Preprocessor.Config(
+            options.matchedOptionValue("--input", List.<Path>of()),
+            prefix,
+            options.matchedOptionValue("--json-keys", List.of("text")),
+            appendEod,
+            appendEod ? eodId(tokenizer) : 0,
+            tokenizer.vocabularySize(),
+            options.matchedOptionValue("--workers", Runtime.getRuntime().availableProcessors()));
+    Path folder = prefix.toAbsolutePath().getParent();
+    if (folder != null) {
+      Files.createDirectories(folder);
+    }
+    ProgressLine progress =
+        new ProgressLine(
+            "preprocess", "documents", options.matchedOptionValue("--log-interval", 1000), err);
+    report(Preprocessor.run(config, tokenizer::encode, progress::update), progress, out);
+    return ExitCode.OK;
+  }
+
+  private static int eodId(Tokenizer tokenizer) {
+    try {
+      return tokenizer.eodId();
+    } catch (IllegalStateException e) {
+      throw new IllegalArgumentException(
+          "--append-eod: this tokenizer has no end-of-document token: " + e.getMessage(), e);
+    }
+  }
+
+  private static void report(Preprocessor.Report report, ProgressLine progress, PrintWriter out) {
+    double seconds = progress.elapsedSeconds();
+    out.printf(
+        Locale.ROOT,
+        "%,d documents, %,d bytes in %.1f s (%.1f MB/s)%n",
+        report.documents(),
+        report.inputBytes(),
+        seconds,
+        report.inputBytes() / 1e6 / seconds);
+    for (Preprocessor.Output output : report.outputs()) {
+      out.printf(
+          Locale.ROOT,
+          "%s: %,d documents, %,d sequences, %,d tokens%n",
+          output.key(),
+          output.documents(),
+          output.sequences(),
+          output.tokens());
+      for (Preprocessor.OutputFile file : List.of(output.data(), output.index())) {
+        out.printf(
+            Locale.ROOT, "  %s  %,d bytes  sha256 %s%n", file.path(), file.bytes(), file.sha256());
+      }
+    }
+  }
+}

@@ -1,0 +1,187 @@
+package io.github.pretrain4j.generate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.pretrain4j.backend.ComputeBackends;
+import io.github.pretrain4j.backend.ComputeDevice;
+import io.github.pretrain4j.backend.DeviceConfig;
+import io.github.pretrain4j.checkpoint.TensorInfo;
+import io.github.pretrain4j.checkpoint.TensorSource;
+import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
+import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
+import io.github.pretrain4j.model.HuggingFaceConfig;
+import io.github.pretrain4j.model.MegatronArguments;
+import io.github.pretrain4j.model.ModelFamilies;
+import io.github.pretrain4j.model.ModelFamily;
+import io.github.pretrain4j.model.TransformerConfig;
+import io.github.pretrain4j.model.WeightMapping;
+import io.github.pretrain4j.nn.LanguageModel;
+import io.github.pretrain4j.nn.LanguageModels;
+import io.github.pretrain4j.nn.WeightLoading;
+import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings a model into memory: a Hugging Face folder, or a Megatron checkpoint of any tensor and
+ * pipeline sizes.
+ */
+public final class ModelLoader {
+
+  /**
+   * The longest context unless asked otherwise: a cache for what some models could take would not
+   * fit anywhere.
+   */
+  public static final int DEFAULT_CONTEXT = 4096;
+
+  private static final String EMBEDDING = "embedding.word_embeddings.weight";
+
+  /**
+   * What the files do not say.
+   *
+   * @param tokenizer a tokenizer file or folder; null for the one in the Hugging Face folder
+   * @param family the model family of a Megatron checkpoint that does not record it; else null
+   * @param backend a compute backend's name, or {@code auto}
+   * @param threads threads that compute
+   * @param contextLength tokens of prompt and answer together; null for the model's own, up to
+   *     {@link #DEFAULT_CONTEXT}
+   * @param prependBos whether prompts start with the beginning-of-sequence token; null for what
+   *     {@code tokenizer_config.json} says, and without it for yes, as Llama's tokenizers do
+   */
+  public record Options(
+      @Nullable Path tokenizer,
+      @Nullable String family,
+      String backend,
+      int threads,
+      @Nullable Integer contextLength,
+      @Nullable Boolean prependBos) {
+
+    /** Everything as the files say, on the best backend and all processors. */
+    public static Options defaults() {
+      return new Options(
+          null, null, ComputeBackends.AUTO, DeviceConfig.ofAllProcessors().threads(), null, null);
+    }
+
+    public Options withTokenizer(Path file) {
+      return new Options(file, family, backend, threads, contextLength, prependBos);
+    }
+  }
+
+  /** A checkpoint seen as Megatron's whole tensors. */
+  private record Weights(TransformerConfig config, TensorSource tensors) {
+
+    int rows(Path model) throws IOException {
+      TensorInfo embedding = tensors.find(EMBEDDING);
+      if (embedding == null) {
+        throw new MismatchedModelException(model, EMBEDDING, "a tensor of that name", "none");
+      }
+      return Math.toIntExact(embedding.shape().getFirst());
+    }
+  }
+
+  private ModelLoader() {}
+
+  /** Whether {@code model} is a Hugging Face folder; else it is taken for a Megatron checkpoint. */
+  public static boolean isHuggingFace(Path model) {
+    return Files.exists(model.resolve("config.json"));
+  }
+
+  /**
+   * Loads model and tokenizer. The caller closes the generator.
+   *
+   * @throws IOException if a file is missing or damaged, or files do not belong together
+   * @throws IllegalArgumentException if the options are wrong
+   */
+  public static Generator load(Path model, Options options) throws IOException {
+    if (isHuggingFace(model)) {
+      ModelFamilies families = ModelFamilies.installed();
+      HuggingFaceConfig source = HuggingFaceConfig.read(model);
+      ModelFamily family = families.familyOf(source);
+      TransformerConfig config = families.config(source);
+      Tokenizer tokenizer =
+          Tokenizers.load(options.tokenizer() == null ? model : options.tokenizer());
+      try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
+        WeightMapping mapping = family.weights(config);
+        List<String> problems = mapping.huggingFaceProblems(checkpoint.tensors());
+        if (!problems.isEmpty()) {
+          throw new MismatchedModelException(
+              model, "tensors", "those of config.json", String.join("; ", problems));
+        }
+        return build(
+            model, new Weights(config, mapping.toMegatron(checkpoint)), tokenizer, options);
+      }
+    }
+    if (options.tokenizer() == null) {
+      throw new IllegalArgumentException(
+          model + " has no config.json, and a Megatron checkpoint holds no tokenizer: name one");
+    }
+    Tokenizer tokenizer = Tokenizers.load(options.tokenizer());
+    try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(model)) {
+      TransformerConfig config =
+          MegatronArguments.config(
+              checkpoint.directory(), checkpoint.arguments(), options.family());
+      return build(model, new Weights(config, checkpoint.fullTensors()), tokenizer, options);
+    }
+  }
+
+  private static Generator build(Path path, Weights weights, Tokenizer tokenizer, Options options)
+      throws IOException {
+    TransformerConfig config = weights.config();
+    int rows = weights.rows(path);
+    if (tokenizer.vocabularySize() > rows) {
+      throw new MismatchedModelException(
+          path,
+          "tokenizer",
+          "at most " + rows + " ids, the rows of the embedding",
+          tokenizer.vocabularySize());
+    }
+    int context = contextLength(config, options);
+    boolean bos = tokenizer.bosId().isPresent() && prependBos(path, options);
+    ComputeDevice device =
+        ComputeBackends.find(options.backend()).open(new DeviceConfig(options.threads()));
+    @Nullable LanguageModel model = null;
+    try {
+      model = LanguageModels.build(config, rows, context, false, device);
+      WeightLoading.load(model, weights.tensors(), path.toString());
+      // Rows that only pad the vocabulary were never trained: their logits are not looked at.
+      int vocabulary = Math.min(tokenizer.vocabularySize(), rows);
+      return new Generator(
+          new DecoderNextTokenModel(device, model, vocabulary, context), tokenizer, bos);
+    } catch (IOException | RuntimeException | Error e) { // nobody else can free what is half built
+      if (model != null) {
+        model.close();
+      }
+      device.close();
+      throw e;
+    }
+  }
+
+  private static int contextLength(TransformerConfig config, Options options) {
+    Integer wanted = options.contextLength();
+    if (wanted == null) {
+      return Math.min(DEFAULT_CONTEXT, config.maxPositionEmbeddings());
+    }
+    if (wanted < 2 || wanted > config.maxPositionEmbeddings()) {
+      throw new IllegalArgumentException(
+          "context length: expected 2 to %d (the model's positions), found %d"
+              .formatted(config.maxPositionEmbeddings(), wanted));
+    }
+    return wanted;
+  }
+
+  private static boolean prependBos(Path model, Options options) throws IOException {
+    if (options.prependBos() != null) {
+      return options.prependBos();
+    }
+    Path file = model.resolve("tokenizer_config.json");
+    if (!Files.exists(file)) {
+      return true;
+    }
+    JsonNode flag = new JsonMapper().readTree(file.toFile()).path("add_bos_token");
+    return flag.isBoolean() ? flag.booleanValue() : true;
+  }
+}
