@@ -134,7 +134,8 @@ final class ProtobufReader {
     if (wireType == VARINT) {
       readVarint(what);
     } else if (wireType == LENGTH) {
-      position += length(what);
+      int length = length(what); // moves the position itself
+      position += length;
     } else if (wireType == FIXED32 || wireType == FIXED64) {
       int width = wireType == FIXED32 ? 4 : 8;
       require(width, what);
