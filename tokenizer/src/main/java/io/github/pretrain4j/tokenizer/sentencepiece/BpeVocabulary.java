@@ -164,45 +164,45 @@ final class BpeVocabulary {
 
   /** Whether the characters may be neighbours inside one piece. */
   boolean joined(int left, int right) {
-    long bit = joinedBit(left, right);
-    return (joinedBits[(int) (bit >>> 6)] & (1L << bit)) != 0;
+    int bit = joinedBit(left, right, joinedBits);
+    return (joinedBits[bit >>> 6] & (1L << bit)) != 0;
   }
 
-  private long joinedBit(int left, int right) {
+  private static int joinedBit(int left, int right, long[] bits) {
     long mixed = LongIntMap.pair(left, right) * PieceIndex.FACTOR;
-    return mixed >>> 34 & (((long) joinedBits.length << 6) - 1);
+    return (int) (mixed >>> 34) & ((bits.length << 6) - 1);
   }
 
+  /** About 64 bits for each pair of neighbours, so that one answer in 64 is needlessly yes. */
   private long[] joinedBits(List<SentencePieceModel.Piece> pieces) {
     LongIntMap distinct = new LongIntMap(pieceCount);
-    for (int id = 0; id < pieceCount; id++) {
-      if (type[id].mergeable()) {
-        int[] codePoints = pieces.get(id).text().codePoints().toArray();
-        for (int i = 1; i < codePoints.length; i++) {
-          distinct.put(LongIntMap.pair(codePoints[i - 1], codePoints[i]), 0);
-        }
-      }
-    }
-    return fillBits(new long[bitWords(distinct.size())], pieces);
-  }
-
-  /** About 64 bits for each pair: one false join in 64. At most 2^24 bits. */
-  private static int bitWords(int pairCount) {
-    return Integer.highestOneBit(Math.min(1 << 18, Math.max(16, pairCount)));
-  }
-
-  private long[] fillBits(long[] bits, List<SentencePieceModel.Piece> pieces) {
-    for (int id = 0; id < pieceCount; id++) {
-      if (type[id].mergeable()) {
-        int[] codePoints = pieces.get(id).text().codePoints().toArray();
-        for (int i = 1; i < codePoints.length; i++) {
-          long mixed = LongIntMap.pair(codePoints[i - 1], codePoints[i]) * PieceIndex.FACTOR;
-          long bit = mixed >>> 34 & (((long) bits.length << 6) - 1);
-          bits[(int) (bit >>> 6)] |= 1L << bit;
-        }
-      }
-    }
+    forEachNeighbours(pieces, (left, right) -> distinct.put(LongIntMap.pair(left, right), 0));
+    int words = Integer.highestOneBit(Math.min(1 << 18, Math.max(16, distinct.size())));
+    long[] bits = new long[words];
+    forEachNeighbours(
+        pieces,
+        (left, right) -> {
+          int bit = joinedBit(left, right, bits);
+          bits[bit >>> 6] |= 1L << bit;
+        });
     return bits;
+  }
+
+  private void forEachNeighbours(
+      List<SentencePieceModel.Piece> pieces, NeighbourConsumer consumer) {
+    for (int id = 0; id < pieceCount; id++) {
+      if (type[id].mergeable()) {
+        int[] codePoints = pieces.get(id).text().codePoints().toArray();
+        for (int i = 1; i < codePoints.length; i++) {
+          consumer.accept(codePoints[i - 1], codePoints[i]);
+        }
+      }
+    }
+  }
+
+  @FunctionalInterface
+  private interface NeighbourConsumer {
+    void accept(int left, int right);
   }
 
   private LongIntMap merges(PieceIndex index, SentencePieceModel model)

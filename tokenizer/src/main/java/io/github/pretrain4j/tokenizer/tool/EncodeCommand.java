@@ -1,0 +1,76 @@
+package io.github.pretrain4j.tokenizer.tool;
+
+import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code encode}: a line of ids for every text. */
+@Command(
+    name = "encode",
+    mixinStandardHelpOptions = true,
+    description = "Prints the ids of texts, one text a line.")
+final class EncodeCommand implements Callable<Integer> {
+  private final PrintWriter out;
+
+  @Option(names = "--model", required = true, description = "Tokenizer file or directory.")
+  Path model = Path.of("");
+
+  @ArgGroup(multiplicity = "1")
+  Input input = new Input();
+
+  @Option(
+      names = "--json-key",
+      split = ",",
+      defaultValue = "text",
+      description = "Keys of the text in .jsonl files (default: ${DEFAULT-VALUE}).")
+  List<String> jsonKeys = List.of();
+
+  @Option(names = "--pieces", description = "Print the vocabulary's strings instead of ids.")
+  boolean pieces;
+
+  /** Where the texts come from. */
+  static final class Input {
+    @Option(names = "--text", arity = "1..*", description = "The texts themselves.")
+    List<String> texts = List.of();
+
+    @Option(names = "--input", arity = "1..*", description = "Text or .jsonl files.")
+    List<Path> files = List.of();
+  }
+
+  EncodeCommand(PrintWriter out) {
+    this.out = out;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Tokenizer tokenizer = Tokenizers.load(model);
+    for (String text : input.texts) {
+      print(tokenizer, text);
+    }
+    try (TextSource texts = new TextSource(input.files, jsonKeys)) {
+      while (texts.hasNext()) {
+        print(tokenizer, texts.next());
+      }
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+    return 0;
+  }
+
+  private void print(Tokenizer tokenizer, String text) {
+    out.println(
+        Arrays.stream(tokenizer.encode(text))
+            .mapToObj(id -> pieces ? tokenizer.piece(id) : Integer.toString(id))
+            .collect(Collectors.joining(" ")));
+  }
+}

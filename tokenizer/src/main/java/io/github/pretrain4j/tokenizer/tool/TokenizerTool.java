@@ -1,0 +1,93 @@
+package io.github.pretrain4j.tokenizer.tool;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.NoSuchFileException;
+import java.util.spi.ToolProvider;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** {@code p4j-tokenizer}: trains tokenizers, encodes, decodes, and tells what a model holds. */
+public final class TokenizerTool implements ToolProvider {
+  private static final String NAME = "p4j-tokenizer";
+
+  private static final int WORLD_FAILED = 1;
+  private static final int WRONG_USAGE = 2;
+  private static final int BUG = 70;
+
+  /** For the service loader. */
+  public TokenizerTool() {}
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public int run(PrintWriter out, PrintWriter err, String... args) {
+    Root root = new Root();
+    CommandLine command =
+        new CommandLine(root)
+            .addSubcommand(new TrainCommand(out, err))
+            .addSubcommand(new EncodeCommand(out))
+            .addSubcommand(new DecodeCommand(out))
+            .addSubcommand(new InspectCommand(out))
+            .setOut(out)
+            .setErr(err);
+    command.setParameterExceptionHandler((e, all) -> report(err, e, WRONG_USAGE, root));
+    command.setExecutionExceptionHandler((e, failed, result) -> report(err, e, exitCode(e), root));
+    int code = command.execute(args);
+    out.flush();
+    err.flush();
+    return code;
+  }
+
+  private static int exitCode(Exception e) {
+    if (e instanceof IOException) {
+      return WORLD_FAILED;
+    }
+    return e instanceof IllegalArgumentException ? WRONG_USAGE : BUG;
+  }
+
+  private static int report(PrintWriter err, Exception e, int code, Root root) {
+    String message = e.getMessage();
+    if (message == null || code == BUG) {
+      message = e.toString();
+    } else if (e instanceof NoSuchFileException missing) {
+      message = missing.getFile() + ": no such file";
+    }
+    err.println(NAME + ": error: " + message);
+    if (root.stacktrace) {
+      e.printStackTrace(err);
+    }
+    err.flush();
+    return code;
+  }
+
+  /** What all sub-commands share. */
+  @Command(
+      name = NAME,
+      mixinStandardHelpOptions = true,
+      description = "Trains, applies and describes tokenizers.")
+  static final class Root implements Runnable {
+    @Option(
+        names = "--stacktrace",
+        scope = ScopeType.INHERIT,
+        description = "Show where an error comes from.")
+    boolean stacktrace;
+
+    @CommandLine.Spec @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+      if (spec != null) {
+        throw new CommandLine.ParameterException(
+            spec.commandLine(), "which one: train, encode, decode or inspect?");
+      }
+    }
+  }
+}

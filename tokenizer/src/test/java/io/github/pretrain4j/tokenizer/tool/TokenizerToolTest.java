@@ -1,0 +1,142 @@
+package io.github.pretrain4j.tokenizer.tool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.spi.ToolProvider;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TokenizerToolTest {
+  @TempDir Path folder = Path.of("");
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @BeforeEach
+  void writeCorpus() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 50; i++) {
+      lines.append("{\"id\":").append(i).append(",\"text\":\"hello world, hello tokens\"}\n");
+    }
+    Files.writeString(folder.resolve("corpus.jsonl"), lines);
+    Files.writeString(folder.resolve("corpus.txt"), "hello world\nhello tokens\n");
+  }
+
+  private int run(String... args) {
+    out.getBuffer().setLength(0);
+    err.getBuffer().setLength(0);
+    ToolProvider tool = ToolProvider.findFirst("p4j-tokenizer").orElseThrow();
+    return tool.run(new PrintWriter(out), new PrintWriter(err), args);
+  }
+
+  private String at(String name) {
+    return folder.resolve(name).toString();
+  }
+
+  private void train() {
+    int code =
+        run(
+            "train",
+            "--input",
+            at("corpus.jsonl"),
+            "--vocab-size",
+            "280",
+            "--output",
+            at("tokenizer.model"));
+    assertEquals(0, code, err.toString());
+  }
+
+  @Test
+  void trainsEncodesAndDecodes() {
+    train();
+    assertTrue(out.toString().contains("280 pieces"), out.toString());
+    assertEquals(0, run("encode", "--model", folder.toString(), "--text", "hello world!"));
+    String ids = out.toString().strip();
+    assertTrue(ids.matches("[0-9 ]+"), ids);
+    assertEquals(0, run("decode", "--model", folder.toString(), "--ids", ids));
+    assertEquals("hello world!" + System.lineSeparator(), out.toString());
+  }
+
+  @Test
+  void encodesFilesLineByLine() {
+    train();
+    String model = at("tokenizer.model");
+    assertEquals(0, run("encode", "--pieces", "--model", model, "--input", at("corpus.txt")));
+    assertEquals(2, out.toString().lines().count());
+    assertTrue(out.toString().startsWith("\u2581hello "), out.toString());
+    assertEquals(0, run("encode", "--model", model, "--input", at("corpus.jsonl")));
+    assertEquals(50, out.toString().lines().count());
+  }
+
+  @Test
+  void inspects() {
+    train();
+    assertEquals(0, run("inspect", "--pieces", at("tokenizer.model")));
+    assertTrue(out.toString().contains("vocabulary size: 280"), out.toString());
+    assertTrue(out.toString().contains("eos id: 2 </s>"), out.toString());
+    assertTrue(out.toString().contains("BYTE=256"), out.toString());
+    assertTrue(out.toString().contains("1\tCONTROL\t0.0\t<s>"), out.toString());
+  }
+
+  @Test
+  void whatTheWorldDidEndsInOne() throws IOException {
+    assertEquals(1, run("inspect", at("none.model")));
+    assertTrue(err.toString().startsWith("p4j-tokenizer: error: "), err.toString());
+    assertTrue(err.toString().contains("none.model: no such file"), err.toString());
+    Files.writeString(folder.resolve("bad.model"), "not a model");
+    assertEquals(1, run("inspect", at("bad.model")));
+    assertTrue(err.toString().contains("at byte 0"), err.toString());
+    assertFalse(err.toString().contains("\tat "), "no stack trace unless asked for");
+    assertEquals(1, run("inspect", "--stacktrace", at("bad.model")));
+    assertTrue(err.toString().contains("\tat "), err.toString());
+    Files.writeString(folder.resolve("bad.jsonl"), "{\"text\":\"a\"}\n{\"text\":");
+    assertEquals(1, run("train", "--input", at("bad.jsonl"), "--vocab-size", "280"));
+    assertTrue(err.toString().contains("bad.jsonl: line 2"), err.toString());
+  }
+
+  @Test
+  void wrongUsageEndsInTwo() {
+    assertEquals(2, run());
+    assertEquals(2, run("fold"));
+    assertEquals(2, run("train", "--vocab-size", "100"));
+    assertEquals(2, run("train", "--input", at("corpus.txt"), "--vocab-size", "100000"));
+    assertTrue(err.toString().contains("use at most"), err.toString());
+    train();
+    assertEquals(2, run("decode", "--model", folder.toString(), "--ids", "99999"));
+    assertEquals(2, run("decode", "--model", folder.toString(), "--ids", "x"));
+  }
+
+  @Test
+  void failedTrainingLeavesTheOldModel() throws IOException {
+    train();
+    byte[] before = Files.readAllBytes(folder.resolve("tokenizer.model"));
+    assertEquals(
+        2,
+        run(
+            "train",
+            "--input",
+            at("corpus.txt"),
+            "--vocab-size",
+            "90000",
+            "--output",
+            at("tokenizer.model")));
+    org.junit.jupiter.api.Assertions.assertArrayEquals(
+        before, Files.readAllBytes(folder.resolve("tokenizer.model")));
+  }
+
+  @Test
+  void helps() {
+    assertEquals(0, run("--help"));
+    assertTrue(out.toString().contains("train"), out.toString());
+    assertEquals(0, run("train", "--help"));
+    assertTrue(out.toString().contains("--vocab-size"), out.toString());
+  }
+}
