@@ -12,7 +12,7 @@ public record DataOptions(
         List<String> dataPath,
     @JsonProperty(defaultValue = "[]")
         @JsonPropertyDescription(
-            "further validation sets, each NAME=PREFIX, evaluated whole-file beside the validation split")
+            "further validation sets, each NAME=PREFIX, evaluated on the same samples before the first iteration, at every evaluation and at the end")
         List<String> extraValidDataPath,
     @JsonProperty(defaultValue = "969, 30, 1")
         @JsonPropertyDescription("shares of training, validation and test documents")
@@ -25,7 +25,7 @@ public record DataOptions(
     @JsonPropertyDescription("no loss where the input is an end of document") boolean eodMaskLoss,
     @JsonProperty(defaultValue = "Llama2Tokenizer")
         @JsonPropertyDescription(
-            "Llama2Tokenizer, GPTSentencePieceTokenizer or NullTokenizer (needs vocab_size)")
+            "Llama2Tokenizer, GPTSentencePieceTokenizer, SentencePieceTokenizer, or NullTokenizer (ids below vocab_size, the last ends a document)")
         String tokenizerType,
     @JsonPropertyDescription("tokenizer.model, or its directory") @Nullable Path tokenizerModel) {
 
@@ -46,12 +46,12 @@ public record DataOptions(
     switch (tokenizerType) {
       case "NullTokenizer" ->
           faults.unless(vocabSize != null, "tokenizer_type NullTokenizer needs vocab_size");
-      case "Llama2Tokenizer", "GPTSentencePieceTokenizer" ->
+      case "Llama2Tokenizer", "GPTSentencePieceTokenizer", "SentencePieceTokenizer" ->
           faults.unless(
               tokenizerModel != null, "tokenizer_type " + tokenizerType + " needs tokenizer_model");
       default ->
           faults.add(
-              "tokenizer_type must be Llama2Tokenizer, GPTSentencePieceTokenizer or NullTokenizer, is "
+              "tokenizer_type must be Llama2Tokenizer, GPTSentencePieceTokenizer, SentencePieceTokenizer or NullTokenizer, is "
                   + tokenizerType);
     }
   }

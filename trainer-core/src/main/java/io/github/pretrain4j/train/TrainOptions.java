@@ -2,6 +2,7 @@ package io.github.pretrain4j.train;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JavaType;
@@ -23,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -56,6 +58,22 @@ final class TrainOptions {
           Map.entry("recompute_granularity", "activations are kept"),
           Map.entry("recompute_activations", "activations are kept"),
           Map.entry("tensorboard_dir", "metrics_file takes its place"));
+
+  private static final Set<String> NOT_RECORDED =
+      Set.of(
+          "hf_config",
+          "use_checkpoint_args",
+          "model_name",
+          "extra_valid_data_path",
+          "data_cache_path",
+          "log_interval",
+          "log_throughput",
+          "metrics_file",
+          "skip_train",
+          "exit_interval",
+          "exit_duration_in_mins",
+          "backend",
+          "threads");
 
   private final JsonMapper mapper =
       JsonMapper.builder()
@@ -176,6 +194,23 @@ final class TrainOptions {
       }
     }
     return all.toPrettyString();
+  }
+
+  /**
+   * What a checkpoint's {@code args} record: the options that decide what is computed, not where it
+   * is read from, written to or run on, so that interrupted and uninterrupted runs write the same
+   * file.
+   */
+  static Map<String, @Nullable Object> trainingArguments(TrainConfig config) {
+    TrainOptions table = new TrainOptions();
+    Map<String, @Nullable Object> arguments = new LinkedHashMap<>();
+    for (Record part : List.of(config.model(), config.data(), config.run(), config.optimizer())) {
+      Map<String, Object> values =
+          table.mapper.convertValue(part, new TypeReference<LinkedHashMap<String, Object>>() {});
+      values.keySet().removeAll(NOT_RECORDED);
+      arguments.putAll(values);
+    }
+    return arguments;
   }
 
   static List<String> usage() {
