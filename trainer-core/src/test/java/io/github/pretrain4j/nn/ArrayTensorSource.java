@@ -1,11 +1,15 @@
 package io.github.pretrain4j.nn;
 
 import io.github.pretrain4j.checkpoint.DataType;
+import io.github.pretrain4j.checkpoint.SafetensorsReader;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,9 +20,25 @@ public final class ArrayTensorSource implements TensorSource {
   private final Map<String, TensorInfo> infos = new LinkedHashMap<>();
   private final Map<String, ByteBuffer> contents = new LinkedHashMap<>();
 
+  /** All tensors of the safetensors files in a directory, which must be fp32. */
+  static ArrayTensorSource ofShards(Path directory) throws IOException {
+    ArrayTensorSource source = new ArrayTensorSource();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.safetensors")) {
+      for (Path file : files) {
+        try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+          for (TensorInfo info : reader.tensors()) {
+            source.put(info.name(), info.shape(), floats(reader, info.name()));
+          }
+        }
+      }
+    }
+    return source;
+  }
+
   /** Adds a tensor. */
   public ArrayTensorSource put(String name, List<Long> shape, float[] values) {
-    ByteBuffer bytes = ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(values);
     infos.put(name, new TensorInfo(name, DataType.F32, shape));
     contents.put(name, bytes);

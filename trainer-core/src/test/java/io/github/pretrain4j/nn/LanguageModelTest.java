@@ -45,11 +45,15 @@ final class LanguageModelTest {
     try (ComputeDevice device = device();
         LanguageModel model = LanguageModels.build(config(), 128, 64, false, device);
         LanguageModel deeper =
-            LanguageModels.build(config().toBuilder().numLayers(4).build(), 256, 64, false, device)) {
+            LanguageModels.build(
+                config().toBuilder().numLayers(4).build(), 256, 64, false, device)) {
       Initialization.fill(model, 1234, 0.02);
       Initialization.fill(deeper, 1234, 0.02);
       float[] small = embedding(model);
-      assertArrayEquals(small, Arrays.copyOf(embedding(deeper), small.length), "rows do not depend on their number");
+      assertArrayEquals(
+          small,
+          Arrays.copyOf(embedding(deeper), small.length),
+          "rows do not depend on their number");
       Initialization.fill(deeper, 1235, 0.02);
       assertFalse(Arrays.equals(small, Arrays.copyOf(embedding(deeper), small.length)));
       assertEquals(0.02, deviation(small), 0.0005);
@@ -100,9 +104,12 @@ final class LanguageModelTest {
       source.put("decoder.layers.2.mlp.linear_fc2.weight", List.of(1L), new float[1]);
       source.put("decoder.final_layernorm.weight", List.of(16L, 2L), new float[32]);
       WeightMismatchException e =
-          assertThrows(WeightMismatchException.class, () -> WeightLoading.load(model, source, "memory"));
+          assertThrows(
+              WeightMismatchException.class, () -> WeightLoading.load(model, source, "memory"));
       assertEquals(3, e.differences().size(), e.getMessage());
-      assertTrue(String.valueOf(e.getMessage()).contains("linear_fc2.weight: missing, expected [32, 48]"), e::getMessage);
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("linear_fc2.weight: missing, expected [32, 48]"),
+          e::getMessage);
     }
   }
 
