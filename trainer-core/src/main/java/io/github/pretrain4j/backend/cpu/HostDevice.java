@@ -114,7 +114,8 @@ final class HostDevice implements ComputeDevice {
 
   @Override
   public MemoryUse memoryUse() {
-    return new MemoryUse(bytes, peakBytes, allocations.size(), allocationsMade);
+    long scratch = kernels.scratchBytes(); // only grows: part of the peak
+    return new MemoryUse(bytes + scratch, peakBytes + scratch, allocations.size(), allocationsMade);
   }
 
   // ---- elementwise ----

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 interface HostKernels extends AutoCloseable {
   String description();
 
+  /** Bytes of memory held between kernels. */
+  long scratchBytes();
+
   void fill(long count, MemorySegment y, float value);
 
   void add(long count, MemorySegment a, MemorySegment b, MemorySegment y);

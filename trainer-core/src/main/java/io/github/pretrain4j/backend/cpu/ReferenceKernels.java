@@ -22,6 +22,11 @@ final class ReferenceKernels implements HostKernels {
   }
 
   @Override
+  public long scratchBytes() {
+    return 0;
+  }
+
+  @Override
   public void fill(long count, MemorySegment y, float value) {
     rows.fill(y, 0, count, value);
   }

@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
  * elements, or in rows or columns where named so; {@code to} is exclusive. Stateless.
  */
 interface RowKernels {
+  String description();
+
   void fill(MemorySegment y, long from, long to, float value);
 
   void add(MemorySegment a, MemorySegment b, MemorySegment y, long from, long to);

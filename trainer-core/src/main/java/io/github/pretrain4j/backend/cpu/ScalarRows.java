@@ -15,6 +15,11 @@ final class ScalarRows implements RowKernels {
   }
 
   @Override
+  public String description() {
+    return "plain Java";
+  }
+
+  @Override
   public void fill(MemorySegment y, long from, long to, float value) {
     for (long i = from; i < to; i++) {
       set(y, i, value);
