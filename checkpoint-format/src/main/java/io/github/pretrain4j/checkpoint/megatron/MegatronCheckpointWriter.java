@@ -21,6 +21,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +51,9 @@ public final class MegatronCheckpointWriter {
       (tensor, out) -> {
         throw new IllegalStateException("no content given for " + tensor.name());
       };
+
+  private LongConsumer progress = bytes -> {};
+  private long bytesWritten;
 
   private MegatronCheckpointWriter(Path root) {
     this.root = root;
@@ -116,6 +120,12 @@ public final class MegatronCheckpointWriter {
     }
     this.extraState = new LinkedHashMap<>(entries);
     this.extraContent = content;
+    return this;
+  }
+
+  /** Told the number of bytes of tensors written so far, now and then. */
+  public MegatronCheckpointWriter onProgress(LongConsumer listener) {
+    this.progress = listener;
     return this;
   }
 
@@ -256,6 +266,8 @@ public final class MegatronCheckpointWriter {
           } else {
             modelContent.write(tensor.withName(whole), out);
           }
+          bytesWritten += tensor.byteCount();
+          progress.accept(bytesWritten);
         });
   }
 
