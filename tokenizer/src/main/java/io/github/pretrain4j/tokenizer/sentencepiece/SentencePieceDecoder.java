@@ -1,7 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
-import java.util.Arrays;
 
 /**
  * Turns ids back into text, one by one.
@@ -101,11 +100,5 @@ final class SentencePieceDecoder implements StreamingDecoder {
     int taken = Math.max(1, length);
     System.arraycopy(pending, taken, pending, 0, pendingCount - taken);
     pendingCount -= taken;
-  }
-
-  @Override
-  public String toString() {
-    return "SentencePieceDecoder, holding back "
-        + Arrays.toString(Arrays.copyOf(pending, pendingCount));
   }
 }

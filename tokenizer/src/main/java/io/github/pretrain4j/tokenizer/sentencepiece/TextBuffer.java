@@ -40,6 +40,6 @@ final class TextBuffer {
     if (wanted > MAX_CHARS) {
       throw new IllegalArgumentException("text longer than " + MAX_CHARS + " characters");
     }
-    chars = Arrays.copyOf(chars, (int) Math.min(MAX_CHARS, Math.max(wanted, 2 * wanted)));
+    chars = Arrays.copyOf(chars, (int) Math.min(MAX_CHARS, 2 * wanted));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -30,7 +31,7 @@ final class UserSymbols {
       return null;
     }
     UserSymbols symbols = new UserSymbols(nodeLimit);
-    java.util.Arrays.fill(symbols.idAt, -1);
+    Arrays.fill(symbols.idAt, -1);
     int nodes = 1;
     for (int id = 0; id < pieces.size(); id++) {
       if (pieces.get(id).type() == PieceType.USER_DEFINED) {

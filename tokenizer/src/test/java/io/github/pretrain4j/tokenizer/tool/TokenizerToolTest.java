@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.tool;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -128,8 +129,7 @@ class TokenizerToolTest {
             "90000",
             "--output",
             at("tokenizer.model")));
-    org.junit.jupiter.api.Assertions.assertArrayEquals(
-        before, Files.readAllBytes(folder.resolve("tokenizer.model")));
+    assertArrayEquals(before, Files.readAllBytes(folder.resolve("tokenizer.model")));
   }
 
   @Test
