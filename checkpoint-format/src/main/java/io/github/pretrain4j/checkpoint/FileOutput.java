@@ -15,7 +15,7 @@ import java.util.zip.CRC32;
  * by {@link #commit}; closed without it, nothing is left. Not thread-safe.
  */
 final class FileOutput implements AutoCloseable {
-  private static final int BUFFER_BYTES = 1 << 20;
+  private static final int BUFFER_BYTES = 1 << 18;
 
   private final Path file;
   private final Path beside;

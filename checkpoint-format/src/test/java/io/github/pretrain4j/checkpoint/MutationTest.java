@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  * memory. Mutants come from one seed; a failure names its number.
  */
 class MutationTest {
-  private static final int MUTANTS_PER_FILE = 100;
+  private static final int MUTANTS_PER_FILE = 60;
   private static final List<String> TORCH_FILES =
       List.of(
           "views.pt",
@@ -131,7 +131,7 @@ class MutationTest {
     byte[] bytes =
         Files.readAllBytes(SharedFiles.torchResources().resolve("dtypes.expected.safetensors"));
     int refused = 0;
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 600; i++) {
       Files.write(file, mutant(bytes, random));
       try (SafetensorsReader reader = SafetensorsReader.open(file)) {
         for (TensorInfo tensor : reader.tensors()) {
@@ -143,6 +143,6 @@ class MutationTest {
         throw new AssertionError("mutant " + i, e);
       }
     }
-    assertTrue(refused > 500, refused + " refused");
+    assertTrue(refused > 300, refused + " refused");
   }
 }

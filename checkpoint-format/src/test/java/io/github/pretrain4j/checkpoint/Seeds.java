@@ -8,6 +8,6 @@ final class Seeds {
 
   static LongStream seeds() {
     Long replay = Long.getLong("test.seed");
-    return replay == null ? LongStream.range(0, 100) : LongStream.of(replay);
+    return replay == null ? LongStream.range(0, 50) : LongStream.of(replay);
   }
 }
