@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.spi.ToolProvider;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,11 @@ public final class DeployTool implements ToolProvider {
   @Override
   public String name() {
     return "p4j-deploy";
+  }
+
+  /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
+  public Optional<String> description() {
+    return Optional.of("Check a Hugging Face folder, import it as a version and serve it");
   }
 
   @Override

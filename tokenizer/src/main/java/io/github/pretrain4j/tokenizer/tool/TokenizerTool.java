@@ -3,6 +3,7 @@ package io.github.pretrain4j.tokenizer.tool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.NoSuchFileException;
+import java.util.Optional;
 import java.util.spi.ToolProvider;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -25,6 +26,11 @@ public final class TokenizerTool implements ToolProvider {
   @Override
   public String name() {
     return NAME;
+  }
+
+  /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
+  public Optional<String> description() {
+    return Optional.of("Train a SentencePiece tokenizer; encode, decode and inspect with one");
   }
 
   @Override
