@@ -22,6 +22,9 @@ final class LineParser {
   /** Python gives up at about this depth too. */
   private static final int MAX_DEPTH = 1000;
 
+  /** Keys that a message about a missing one lists. */
+  private static final int MAX_NAMES = 20;
+
   private static final JsonFactory JSON =
       new JsonFactoryBuilder()
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
@@ -71,7 +74,7 @@ final class LineParser {
   List<List<String>> parse(byte[] bytes, int from, int to) throws BadLine {
     checkBytes(bytes, from, to);
     for (int i = 0; i < problems.length; i++) {
-      problems[i] = new BadLine(from, "the key \"" + keys.get(i) + "\"", "no such key", null);
+      problems[i] = new BadLine(from, "the key \"" + keys.get(i) + "\"", "", null);
     }
     try (JsonParser parser = JSON.createParser(bytes, from, to - from)) {
       parseObject(parser, from);
@@ -83,10 +86,27 @@ final class LineParser {
     }
     for (BadLine problem : problems) {
       if (problem != null) {
-        throw problem;
+        throw problem.found.isEmpty() ? missing(problem, bytes, from, to) : problem;
       }
     }
     return texts;
+  }
+
+  /** The problem of a missing key, with the keys that are there. */
+  private static BadLine missing(BadLine problem, byte[] bytes, int from, int to) {
+    List<String> names = new ArrayList<>();
+    try (JsonParser parser = JSON.createParser(bytes, from, to - from)) {
+      parser.nextToken();
+      while (parser.nextToken() == JsonToken.FIELD_NAME && names.size() < MAX_NAMES) {
+        names.add(parser.currentName());
+        parser.nextToken();
+        parser.skipChildren();
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("the line was parsed before", e);
+    }
+    String found = names.isEmpty() ? "an empty object" : "only " + String.join(", ", names);
+    return new BadLine(problem.at, problem.expected, found, null);
   }
 
   /** What the JSON parser would be too generous with. */

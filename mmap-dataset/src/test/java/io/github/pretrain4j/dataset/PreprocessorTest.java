@@ -251,7 +251,7 @@ class PreprocessorTest {
     assertMalformed(good + "  \r\n" + good, 2, 14, "found a blank line");
     assertMalformed(good + "{\"text\": \"1", 2, 25, "expected a JSON object");
     assertMalformed(good + "{\"text\": x}", 2, 25, "'x'"); // where the parser stopped
-    assertMalformed(good + "{\"title\": \"1\"}", 2, 14, "expected the key \"text\"");
+    assertMalformed(good + "{\"title\": \"1\"}", 2, 14, "the key \"text\", found only title");
     assertMalformed(good + "{\"text\": null}", 2, 23, "found null");
     assertMalformed(good + "{\"text\": 5}", 2, 23, "found a number");
     assertMalformed(good + "{\"text\": {\"text\": \"1\"}}", 2, 23, "found an object");
@@ -314,7 +314,7 @@ class PreprocessorTest {
       content.append(
           i == bad || (i > bad && random.nextInt(50) == 0) ? "{}\n" : "{\"text\": \"1 2 3\"}\r\n");
     }
-    assertMalformed(content.toString(), bad + 1, offset, "no such key");
+    assertMalformed(content.toString(), bad + 1, offset, "found an empty object");
   }
 
   @Test
