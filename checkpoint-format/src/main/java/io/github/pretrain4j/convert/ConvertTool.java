@@ -234,8 +234,9 @@ public final class ConvertTool implements ToolProvider {
     private static final long EVERY_NANOS = 3_000_000_000L;
 
     private final PrintWriter err;
-    private long phaseStart = System.nanoTime();
-    private long lastLine = phaseStart;
+    private @Nullable Phase current;
+    private long phaseStart;
+    private long lastLine;
 
     ProgressLines(PrintWriter err) {
       this.err = err;
@@ -244,6 +245,11 @@ public final class ConvertTool implements ToolProvider {
     @Override
     public void progress(Phase phase, long doneBytes, long totalBytes) {
       long now = System.nanoTime();
+      if (phase != current) {
+        current = phase;
+        phaseStart = now;
+        lastLine = now;
+      }
       if (doneBytes == totalBytes) {
         err.printf(
             Locale.ROOT,
@@ -253,8 +259,6 @@ public final class ConvertTool implements ToolProvider {
             totalBytes,
             (now - phaseStart) / 1e9);
         err.flush();
-        phaseStart = now;
-        lastLine = now;
       } else if (now - lastLine > EVERY_NANOS && doneBytes > 0) {
         double left = (now - phaseStart) / 1e9 * (totalBytes - doneBytes) / doneBytes;
         err.printf(

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -330,6 +331,7 @@ public final class MegatronToHuggingFace {
     Map<String, byte[]> files(DataType type) throws IOException {
       Map<String, byte[]> files = new LinkedHashMap<>();
       files.put("config.json", configJson(type).getBytes(StandardCharsets.UTF_8));
+      files.put("README.md", readme().getBytes(StandardCharsets.UTF_8));
       if (tokenizer != null) {
         files.put(tokenizer.file().getFileName().toString(), Files.readAllBytes(tokenizer.file()));
         if (tokenizer.special() != null) {
@@ -344,6 +346,19 @@ public final class MegatronToHuggingFace {
             .removeIf(name -> !name.equals("config.json") && Files.exists(directory.resolve(name)));
       }
       return files;
+    }
+
+    private String readme() {
+      return String.format(
+          Locale.ROOT,
+          "# %s\n\nA %s model of %,d parameters (%d layers, hidden size %d, vocabulary %d), converted from a Megatron"
+              + " checkpoint by pretrain4j.\n",
+          family.architecture(),
+          family.name(),
+          model.parameterCount(),
+          model.numLayers(),
+          model.hiddenSize(),
+          model.vocabSize());
     }
 
     /** The reference's text, unless the weights have another type than it says. */

@@ -73,7 +73,10 @@ public final class MegatronArguments {
 
   private static @Nullable Map<String, Object> scalingFields(@Nullable RopeScaling scaling) {
     if (scaling instanceof RopeScaling.Linear linear) {
-      return Map.of("rope_type", "linear", "factor", linear.factor());
+      Map<String, Object> fields = new LinkedHashMap<>();
+      fields.put("rope_type", "linear");
+      fields.put("factor", linear.factor());
+      return fields;
     }
     if (scaling instanceof RopeScaling.Llama3 llama3) {
       Map<String, Object> fields = new LinkedHashMap<>();

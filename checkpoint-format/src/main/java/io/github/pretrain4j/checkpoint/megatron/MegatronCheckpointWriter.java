@@ -292,10 +292,7 @@ public final class MegatronCheckpointWriter {
     if (embedding != null) {
       args.put("padded_vocab_size", embedding.shape().get(0));
     }
-    DEFAULTS.forEach(args::putIfAbsent);
-    for (String absent : NULLS) {
-      args.putIfAbsent(absent, null);
-    }
+    putDefaults(args);
     if (args.get("max_position_embeddings") != null) {
       args.putIfAbsent("seq_length", args.get("max_position_embeddings"));
       args.putIfAbsent("encoder_seq_length", args.get("seq_length"));
@@ -305,29 +302,28 @@ public final class MegatronCheckpointWriter {
     return args;
   }
 
-  private static final Map<String, Object> DEFAULTS =
-      Map.ofEntries(
-          Map.entry("make_vocab_size_divisible_by", 128L),
-          Map.entry("add_position_embedding", false),
-          Map.entry("data_parallel_size", 1L),
-          Map.entry("context_parallel_size", 1L),
-          Map.entry("expert_model_parallel_size", 1L),
-          Map.entry("sequence_parallel", false),
-          Map.entry("attention_dropout", 0.0),
-          Map.entry("hidden_dropout", 0.0),
-          Map.entry("use_mcore_models", true),
-          Map.entry("consumed_train_samples", 0L),
-          Map.entry("consumed_valid_samples", 0L),
-          Map.entry("skipped_train_samples", 0L),
-          Map.entry("ckpt_format", "torch"),
-          Map.entry("use_dist_ckpt", false),
-          Map.entry("tokenizer_type", "Llama2Tokenizer"),
-          Map.entry("bert_binary_head", true));
-  private static final List<String> NULLS =
-      List.of(
-          "tokenizer_model",
-          "virtual_pipeline_model_parallel_size",
-          "num_layers_per_virtual_pipeline_stage");
+  /** In a fixed order, so that equal models make equal files. */
+  private static void putDefaults(Map<String, @Nullable Object> args) {
+    args.putIfAbsent("make_vocab_size_divisible_by", 128L);
+    args.putIfAbsent("add_position_embedding", false);
+    args.putIfAbsent("data_parallel_size", 1L);
+    args.putIfAbsent("context_parallel_size", 1L);
+    args.putIfAbsent("expert_model_parallel_size", 1L);
+    args.putIfAbsent("sequence_parallel", false);
+    args.putIfAbsent("attention_dropout", 0.0);
+    args.putIfAbsent("hidden_dropout", 0.0);
+    args.putIfAbsent("use_mcore_models", true);
+    args.putIfAbsent("consumed_train_samples", 0L);
+    args.putIfAbsent("consumed_valid_samples", 0L);
+    args.putIfAbsent("skipped_train_samples", 0L);
+    args.putIfAbsent("ckpt_format", "torch");
+    args.putIfAbsent("use_dist_ckpt", false);
+    args.putIfAbsent("tokenizer_type", "Llama2Tokenizer");
+    args.putIfAbsent("bert_binary_head", true);
+    args.putIfAbsent("tokenizer_model", null);
+    args.putIfAbsent("virtual_pipeline_model_parallel_size", null);
+    args.putIfAbsent("num_layers_per_virtual_pipeline_stage", null);
+  }
 
   private void publish(Path partial, Path complete) throws IOException {
     if (Files.isDirectory(complete)) {

@@ -1,0 +1,308 @@
+package io.github.pretrain4j.convert;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
+import io.github.pretrain4j.checkpoint.DataType;
+import io.github.pretrain4j.checkpoint.TensorContent;
+import io.github.pretrain4j.checkpoint.TensorInfo;
+import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
+import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceWriter;
+import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
+import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
+import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
+import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
+import io.github.pretrain4j.model.HuggingFaceConfig;
+import io.github.pretrain4j.model.InvalidConfigException;
+import io.github.pretrain4j.model.MemoryTensors;
+import io.github.pretrain4j.model.ModelFamilies;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+final class ConversionTest {
+  @TestFactory
+  List<DynamicTest> comesBackBitForBit(@TempDir Path directory) throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Path model : GoldenModels.models()) {
+      // Two of the four layouts for each, the other two for its neighbour.
+      for (int layout : tests.size() % 4 == 0 ? new int[] {0, 3} : new int[] {1, 2}) {
+        int tensor = 1 + layout % 2;
+        int pipeline = 1 + layout / 2;
+        Path work = directory.resolve("case" + tests.size());
+        tests.add(
+            DynamicTest.dynamicTest(
+                model.subpath(model.getNameCount() - 2, model.getNameCount())
+                    + " TP"
+                    + tensor
+                    + " PP"
+                    + pipeline,
+                () -> roundTrip(model, work, tensor, pipeline)));
+      }
+    }
+    return tests;
+  }
+
+  private static void roundTrip(Path model, Path work, int tensor, int pipeline)
+      throws IOException {
+    Path megatron = work.resolve("megatron");
+    ConversionReport there =
+        HuggingFaceToMegatron.run(
+            HuggingFaceToMegatron.Config.of(model, megatron, tensor, pipeline),
+            ConversionListener.NONE);
+    assertTrue(there.roundTrips());
+    Path iteration = megatron.resolve("iter_0000001");
+    // Without a reference the family and its settings come from the checkpoint itself.
+    ConversionReport back =
+        MegatronToHuggingFace.run(
+            new MegatronToHuggingFace.Config(
+                tensor == 1 ? megatron : iteration,
+                work.resolve("hf"),
+                pipeline == 1 ? model : null,
+                null,
+                tensor == 1 ? WeightFormat.TORCH : WeightFormat.SAFETENSORS,
+                new ShardRule.Count(pipeline + 1),
+                null),
+            ConversionListener.NONE);
+    assertEquals(there.config(), back.config());
+    assertEquals(
+        back.config(),
+        ModelFamilies.installed().config(HuggingFaceConfig.read(work.resolve("hf"))));
+    MemoryTensors source;
+    try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
+      source = MemoryTensors.copyOf(checkpoint);
+    }
+    source.remove(back.config().tiedEmbeddings() ? "lm_head.weight" : "");
+    try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(work.resolve("hf"))) {
+      MegatronGoldenTest.assertSame(source, written);
+    }
+    assertEquals(List.of("hf", "megatron"), children(work));
+    String extension = tensor == 1 ? ".bin" : ".safetensors";
+    assertEquals(
+        pipeline + 1,
+        children(work.resolve("hf")).stream().filter(name -> name.endsWith(extension)).count());
+  }
+
+  private static List<String> children(Path directory) throws IOException {
+    try (Stream<Path> children = Files.list(directory)) {
+      return children.map(child -> child.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  @Test
+  void padsTheVocabularyWithItsLastRowAndCutsItAgain(@TempDir Path directory) throws IOException {
+    Path megatron = directory.resolve("megatron");
+    HuggingFaceToMegatron.run(
+        new HuggingFaceToMegatron.Config(
+            GoldenModels.llama(), megatron, 2, 1, null, null, LayerSpec.LOCAL, 300),
+        ConversionListener.NONE);
+    try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(megatron)) {
+      TensorInfo info = checkpoint.fullTensors().get("embedding.word_embeddings.weight");
+      assertEquals(List.of(600L, 64L), info.shape());
+      assertEquals(600L, checkpoint.arguments().get("padded_vocab_size"));
+      assertEquals(DataType.F32, checkpoint.arguments().get("params_dtype"));
+      byte[] rows = MemoryTensors.copyOf(checkpoint.fullTensors()).bytes(info.name());
+      for (int row = 512; row < 600; row++) {
+        assertArrayEquals(
+            Arrays.copyOfRange(rows, 511 * 256, 512 * 256),
+            Arrays.copyOfRange(rows, row * 256, (row + 1) * 256));
+      }
+    }
+    MegatronToHuggingFace.run(
+        MegatronToHuggingFace.Config.of(megatron, directory.resolve("hf"), GoldenModels.llama()),
+        ConversionListener.NONE);
+    try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(directory.resolve("hf"))) {
+      MegatronGoldenTest.assertSame(GoldenModels.load(GoldenModels.llama(), DataType.F32), written);
+    }
+  }
+
+  @Test
+  void roundsAsAskedAndSaysSoInTheConfiguration(@TempDir Path directory) throws IOException {
+    Path megatron = directory.resolve("megatron");
+    HuggingFaceToMegatron.run(
+        HuggingFaceToMegatron.Config.of(GoldenModels.llama(), megatron, 1, 1),
+        ConversionListener.NONE);
+    ConversionReport report =
+        MegatronToHuggingFace.run(
+            new MegatronToHuggingFace.Config(
+                megatron,
+                directory.resolve("hf"),
+                GoldenModels.llama(),
+                null,
+                WeightFormat.SAFETENSORS,
+                ShardRule.MaxSize.parse("5GB"),
+                DataType.BF16),
+            ConversionListener.NONE);
+    assertFalse(report.tensors().get(0).sha256().equals(report.tensors().get(0).convertedSha256()));
+    assertTrue(report.roundTrips());
+    assertEquals(
+        DataType.BF16, HuggingFaceConfig.read(directory.resolve("hf")).dataType().orElseThrow());
+    try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(directory.resolve("hf"))) {
+      MegatronGoldenTest.assertSame(
+          GoldenModels.load(GoldenModels.llama(), DataType.BF16), written);
+    }
+  }
+
+  @Test
+  void listsEverythingThatIsWrongBeforeAnythingIsWritten(@TempDir Path directory)
+      throws IOException {
+    Path model = directory.resolve("model");
+    MemoryTensors tensors = GoldenModels.load(GoldenModels.llama(), DataType.F32);
+    tensors.remove("model.layers.2.mlp.up_proj.weight");
+    tensors.put(new TensorInfo("model.norm.weight", DataType.F32, List.of(3L)), new byte[12]);
+    tensors.put(new TensorInfo("extra.weight", DataType.F32, List.of(1L)), new byte[4]);
+    tensors.put(
+        new TensorInfo("lm_head.weight", DataType.I32, List.of(512L, 64L)), new byte[131072]);
+    HuggingFaceWriter.create(model, WeightFormat.SAFETENSORS, new ShardRule.Count(1))
+        .file("config.json", Files.readAllBytes(GoldenModels.llama().resolve("config.json")))
+        .write(tensors.tensors(), TensorContent.copyOf(tensors));
+    Path tokenizer = directory.resolve("tokenizer.json");
+    Files.writeString(tokenizer, "{\"model\": {\"vocab\": {\"a\": 0, \"b\": 700}}}");
+    Path output = directory.resolve("out");
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                HuggingFaceToMegatron.run(
+                    new HuggingFaceToMegatron.Config(
+                        model, output, 3, 3, tokenizer, null, LayerSpec.LOCAL, 128),
+                    ConversionListener.NONE));
+    for (String expected :
+        List.of(
+            "missing tensor model.layers.2.mlp.up_proj.weight",
+            "tensor model.norm.weight: expected shape [64], found [3]",
+            "unexpected tensor extra.weight",
+            "tensor lm_head.weight holds I32",
+            "num_attention_heads 4 does not divide over 3",
+            "num_query_groups 2 does not divide over 3",
+            "num_layers 4 does not divide over 3",
+            "has 701 tokens, the model 512 rows")) {
+      assertTrue(
+          e.problems().stream().anyMatch(problem -> problem.contains(expected)),
+          () -> expected + " is not in " + e.problems());
+    }
+    assertEquals(8, e.problems().size(), e::toString);
+    assertFalse(Files.exists(output));
+    assertEquals(List.of("model", "tokenizer.json"), children(directory));
+  }
+
+  @Test
+  void refusesTheWrongFamilyAndTheWrongReference(@TempDir Path directory) {
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                MegatronToHuggingFace.run(
+                    MegatronToHuggingFace.Config.of(
+                        GoldenModels.megatronLlama(),
+                        directory.resolve("out"),
+                        GoldenModels.qwen2()),
+                    ConversionListener.NONE));
+    assertTrue(
+        e.problems().stream().anyMatch(p -> p.contains("tied embeddings is true")), e::toString);
+    assertTrue(
+        e.problems().stream()
+            .anyMatch(
+                p -> p.contains("missing tensor decoder.layers.3.self_attention.linear_qkv.bias")),
+        e::toString);
+    assertThrows(
+        ConversionException.class,
+        () ->
+            MegatronToHuggingFace.run(
+                MegatronToHuggingFace.Config.of(
+                    GoldenModels.megatronLlama(), directory.resolve("out"), null),
+                ConversionListener.NONE));
+  }
+
+  @Test
+  void leavesAnOutputThatIsThereAlone(@TempDir Path directory) throws IOException {
+    Path output = Files.createDirectories(directory.resolve("out"));
+    Files.writeString(output.resolve("precious"), "data");
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                HuggingFaceToMegatron.run(
+                    HuggingFaceToMegatron.Config.of(GoldenModels.llama(), output, 1, 1),
+                    ConversionListener.NONE));
+    assertTrue(e.problems().get(0).contains("is not empty"));
+    assertEquals(List.of("precious"), children(output));
+  }
+
+  @Test
+  void leavesNothingBehindWhenItIsStopped(@TempDir Path directory) throws IOException {
+    Path output = directory.resolve("out");
+    for (ConversionListener.Phase phase : ConversionListener.Phase.values()) {
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              HuggingFaceToMegatron.run(
+                  HuggingFaceToMegatron.Config.of(GoldenModels.llama(), output, 2, 2),
+                  (at, done, total) -> {
+                    if (at == phase) {
+                      throw new IllegalStateException("stop");
+                    }
+                  }));
+      assertEquals(List.of(), children(directory), phase::toString);
+    }
+  }
+
+  @Test
+  void namesTheFileThatIsMissingOrDamaged(@TempDir Path directory) throws IOException {
+    assertThrows(
+        InvalidConfigException.class,
+        () ->
+            HuggingFaceToMegatron.run(
+                HuggingFaceToMegatron.Config.of(directory, directory.resolve("out"), 1, 1),
+                ConversionListener.NONE));
+    Path megatron = directory.resolve("megatron");
+    HuggingFaceToMegatron.run(
+        HuggingFaceToMegatron.Config.of(GoldenModels.qwen2(), megatron, 2, 1),
+        ConversionListener.NONE);
+    Path rank = megatron.resolve("iter_0000001/mp_rank_01/model_optim_rng.pt");
+    byte[] bytes = Files.readAllBytes(rank);
+    for (byte[] damaged :
+        List.of(new byte[0], Arrays.copyOf(bytes, bytes.length / 2), new byte[bytes.length])) {
+      Files.write(rank, damaged);
+      IOException e =
+          assertThrows(IOException.class, () -> convert(megatron, directory.resolve("out"), null));
+      assertTrue(e.toString().contains("mp_rank_01"), e::toString);
+      assertFalse(Files.exists(directory.resolve("out")));
+    }
+    Files.delete(rank);
+    assertThrows(IOException.class, () -> convert(megatron, directory.resolve("out"), null));
+    Files.delete(rank.getParent());
+    CorruptCheckpointException missing =
+        assertThrows(
+            CorruptCheckpointException.class,
+            () -> convert(megatron, directory.resolve("out"), null));
+    assertEquals("the directories mp_rank_00, mp_rank_01", missing.expected());
+    for (String tracker : List.of("2", "", "latest", "-1")) {
+      Files.writeString(megatron.resolve("latest_checkpointed_iteration.txt"), tracker);
+      CorruptCheckpointException wrong =
+          assertThrows(
+              CorruptCheckpointException.class,
+              () -> convert(megatron, directory.resolve("out"), null));
+      assertTrue(wrong.file().endsWith("latest_checkpointed_iteration.txt"));
+    }
+  }
+
+  private static void convert(Path input, Path output, @Nullable Path reference)
+      throws IOException {
+    MegatronToHuggingFace.run(
+        MegatronToHuggingFace.Config.of(input, output, reference), ConversionListener.NONE);
+  }
+}
