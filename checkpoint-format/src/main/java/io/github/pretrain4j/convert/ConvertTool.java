@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.spi.ToolProvider;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,12 @@ public final class ConvertTool implements ToolProvider {
   @Override
   public String name() {
     return NAME;
+  }
+
+  /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
+  public Optional<String> description() {
+    return Optional.of(
+        "Convert between Hugging Face folders and Megatron checkpoints, with a proof");
   }
 
   @Override

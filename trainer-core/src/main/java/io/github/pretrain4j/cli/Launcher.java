@@ -137,8 +137,8 @@ public final class Launcher {
   private int unknown(String name, PrintWriter err) {
     List<String> near = nearest(name);
     err.printf(
-        "p4j: error: no step '%s'%s. %s%n",
-        name, near.isEmpty() ? "" : "; did you mean " + String.join(" or ", near) + "?", SEE_HELP);
+        "p4j: error: no step '%s'%s %s%n",
+        name, near.isEmpty() ? "." : "; did you mean " + String.join(" or ", near) + "?", SEE_HELP);
     return ExitCode.USAGE;
   }
 

@@ -28,11 +28,7 @@ public final class ServeTool extends CommandLineTool {
   void declare(CommandSpec spec) {
     ModelOptions.declare(spec);
     spec.addOption(
-        option(
-                "--served-model-name",
-                String.class,
-                "ID",
-                "the model's id (default: the folder's name)")
+        option("--model-name", String.class, "ID", "the model's id (default: the folder's name)")
             .build());
     spec.addOption(
         option(
@@ -103,7 +99,7 @@ public final class ServeTool extends CommandLineTool {
     String host = options.matchedOptionValue("--host", null);
     return new ServeConfig(
         options.matchedOptionValue(
-            "--served-model-name", name == null ? defaults.modelId() : name.toString()),
+            "--model-name", name == null ? defaults.modelId() : name.toString()),
         host == null ? defaults.address() : InetAddress.getByName(host),
         options.matchedOptionValue("--port", DEFAULT_PORT),
         options.matchedOptionValue("--port-file", null),

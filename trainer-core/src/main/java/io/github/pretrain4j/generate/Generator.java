@@ -35,6 +35,11 @@ public final class Generator implements AutoCloseable {
     return tokenizer;
   }
 
+  /** The model; for this package's tests. */
+  NextTokenModel model() {
+    return model;
+  }
+
   public int contextLength() {
     return model.contextLength();
   }

@@ -69,6 +69,10 @@ public final class ModelLoader {
     public Options withTokenizer(Path file) {
       return new Options(file, family, backend, threads, contextLength, prependBos);
     }
+
+    public Options withFamily(String name) {
+      return new Options(tokenizer, name, backend, threads, contextLength, prependBos);
+    }
   }
 
   /** A checkpoint seen as Megatron's whole tensors. */
@@ -97,29 +101,41 @@ public final class ModelLoader {
    * @throws IllegalArgumentException if the options are wrong
    */
   public static Generator load(Path model, Options options) throws IOException {
-    if (isHuggingFace(model)) {
-      ModelFamilies families = ModelFamilies.installed();
-      HuggingFaceConfig source = HuggingFaceConfig.read(model);
-      ModelFamily family = families.familyOf(source);
-      TransformerConfig config = families.config(source);
-      Tokenizer tokenizer =
-          Tokenizers.load(options.tokenizer() == null ? model : options.tokenizer());
-      try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
-        WeightMapping mapping = family.weights(config);
-        List<String> problems = mapping.huggingFaceProblems(checkpoint.tensors());
-        if (!problems.isEmpty()) {
-          throw new MismatchedModelException(
-              model, "tensors", "those of config.json", String.join("; ", problems));
-        }
-        return build(
-            model, new Weights(config, mapping.toMegatron(checkpoint)), tokenizer, options);
-      }
-    }
-    if (options.tokenizer() == null) {
+    Path tokenizer =
+        options.tokenizer() == null && isHuggingFace(model) ? model : options.tokenizer();
+    if (tokenizer == null) {
       throw new IllegalArgumentException(
           model + " has no config.json, and a Megatron checkpoint holds no tokenizer: name one");
     }
-    Tokenizer tokenizer = Tokenizers.load(options.tokenizer());
+    return load(model, Tokenizers.load(tokenizer), options);
+  }
+
+  /** As {@link #load(Path, Options)}, with a tokenizer that is there already. */
+  static Generator load(Path model, Tokenizer tokenizer, Options options) throws IOException {
+    return isHuggingFace(model)
+        ? loadHuggingFace(model, tokenizer, options)
+        : loadMegatron(model, tokenizer, options);
+  }
+
+  private static Generator loadHuggingFace(Path model, Tokenizer tokenizer, Options options)
+      throws IOException {
+    ModelFamilies families = ModelFamilies.installed();
+    HuggingFaceConfig source = HuggingFaceConfig.read(model);
+    ModelFamily family = families.familyOf(source);
+    TransformerConfig config = families.config(source);
+    try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
+      WeightMapping mapping = family.weights(config);
+      List<String> problems = mapping.huggingFaceProblems(checkpoint.tensors());
+      if (!problems.isEmpty()) {
+        throw new MismatchedModelException(
+            model, "tensors", "those of config.json", String.join("; ", problems));
+      }
+      return build(model, new Weights(config, mapping.toMegatron(checkpoint)), tokenizer, options);
+    }
+  }
+
+  private static Generator loadMegatron(Path model, Tokenizer tokenizer, Options options)
+      throws IOException {
     try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(model)) {
       TransformerConfig config =
           MegatronArguments.config(

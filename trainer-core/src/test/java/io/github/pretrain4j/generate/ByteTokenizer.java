@@ -6,15 +6,28 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalInt;
 
-/** A double: ids 0..255 are bytes, 256 begins and 257 ends a sequence; both have no text. */
+/**
+ * A double: ids 0..255 are bytes, 256 begins and 257 ends a sequence; those and the ones above have
+ * no text.
+ */
 public final class ByteTokenizer implements Tokenizer {
 
   public static final int BOS = 256;
   public static final int EOS = 257;
 
+  private final int size;
+
+  public ByteTokenizer() {
+    this(258);
+  }
+
+  public ByteTokenizer(int size) {
+    this.size = size;
+  }
+
   @Override
   public int vocabularySize() {
-    return 258;
+    return size;
   }
 
   @Override

@@ -1,0 +1,165 @@
+package io.github.pretrain4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pretrain4j.backend.UnavailableException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+class LauncherTest {
+
+  /** A step that throws what it was made with, or prints its one option. */
+  private static final class EchoTool extends CommandLineTool {
+    private final @Nullable Throwable failure;
+
+    EchoTool(String name, @Nullable Throwable failure) {
+      super(name, "Say it again");
+      this.failure = failure;
+    }
+
+    @Override
+    void declare(CommandSpec spec) {
+      spec.addOption(option("--text", String.class, "TEXT", "what to say").required(true).build());
+    }
+
+    @Override
+    int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
+      switch (failure) {
+        case IOException e -> throw e;
+        case RuntimeException e -> throw e;
+        case Error e -> throw e;
+        case null -> out.println(options.matchedOptionValue("--text", ""));
+        default -> throw new IllegalArgumentException(failure);
+      }
+      return ExitCode.OK;
+    }
+  }
+
+  private final @Nullable Throwable none = null;
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(@Nullable Throwable failure, String... arguments) {
+    Launcher launcher =
+        new Launcher(List.of(new EchoTool("p4j-echo", failure), new EchoTool("p4j-train", none)));
+    return launcher.run(new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+  }
+
+  private int fail(Throwable failure) {
+    return run(failure, "echo", "--text", "x");
+  }
+
+  @Test
+  void runsAStepByShortAndFullName() {
+    assertEquals(0, run(none, "echo", "--text", "hello"));
+    assertEquals(0, run(none, "p4j-echo", "--text=hello"));
+    assertEquals("hello\nhello\n", out.toString());
+    assertEquals("", err.toString());
+  }
+
+  @Test
+  void listsStepsWithTheirDescriptions() {
+    assertEquals(0, run(none, "help"));
+    assertTrue(
+        out.toString().contains("  echo   Say it again\n  train  Say it again\n"), out.toString());
+    assertEquals(2, run(none));
+    assertTrue(err.toString().contains("Usage: p4j <step>"));
+  }
+
+  @Test
+  void explainsOneStep() {
+    assertEquals(0, run(none, "help", "echo"));
+    assertEquals(0, run(none, "echo", "--help"));
+    assertTrue(out.toString().contains("--text=TEXT"), out.toString());
+  }
+
+  @Test
+  void tellsItsVersion() {
+    assertEquals(0, run(none, "version"));
+    assertTrue(out.toString().startsWith("p4j development, Java 25"), out.toString());
+  }
+
+  @Test
+  void suggestsTheNearestStep() {
+    assertEquals(2, run(none, "trian"));
+    assertEquals(
+        "p4j: error: no step 'trian'; did you mean train? See 'p4j help'.\n", err.toString());
+    assertEquals(2, run(none, "help", "xyzzyxyzzy"));
+    assertTrue(err.toString().endsWith("p4j: error: no step 'xyzzyxyzzy'. See 'p4j help'.\n"));
+  }
+
+  @Test
+  void wrongOptionsAreUsageErrors() {
+    assertEquals(2, run(none, "echo"));
+    assertTrue(
+        err.toString().startsWith("p4j-echo: error: Missing required option: '--text=TEXT'\n"));
+    assertEquals(2, run(none, "echo", "--text", "x", "--txet", "y"));
+    assertTrue(err.toString().contains("'--txet'"), err.toString());
+  }
+
+  @Test
+  void everyKindOfFailureHasItsCode() {
+    assertEquals(1, fail(new IOException("corpus.idx: version at byte 9: expected 1, found 7")));
+    assertEquals(1, fail(new UncheckedIOException(new IOException("disk full"))));
+    assertEquals(1, fail(new NoSuchFileException("a.jsonl")));
+    assertEquals(2, fail(new IllegalArgumentException("top_p must be at most 1")));
+    assertEquals(3, fail(new UnavailableException("no backend", "install one")));
+    assertEquals(
+        """
+        p4j-echo: error: corpus.idx: version at byte 9: expected 1, found 7
+        p4j-echo: error: disk full
+        p4j-echo: error: a.jsonl: no such file or directory
+        p4j-echo: error: top_p must be at most 1
+        p4j-echo: error: no backend (install one)
+        """,
+        err.toString());
+  }
+
+  @Test
+  void aBugShowsItsTrace() {
+    assertEquals(70, fail(new IllegalStateException("never")));
+    assertTrue(err.toString().contains("This is a bug in pretrain4j"));
+    assertTrue(err.toString().contains("\tat io.github.pretrain4j.cli.LauncherTest"));
+  }
+
+  @Test
+  void aTraceIsShownOnRequest() {
+    assertEquals(1, run(new IOException("gone"), "echo", "--text", "x", "--stacktrace"));
+    assertTrue(err.toString().contains("\tat "));
+  }
+
+  @Test
+  void theMissingVectorModuleIsExplained() {
+    assertEquals(3, fail(new NoClassDefFoundError("jdk/incubator/vector/FloatVector")));
+    assertTrue(err.toString().contains("--add-modules jdk.incubator.vector"));
+    assertFalse(err.toString().contains("\tat "));
+  }
+
+  @Test
+  void twoStepsOfOneNameAreAnError() {
+    List<EchoTool> twice = List.of(new EchoTool("p4j-echo", none), new EchoTool("p4j-echo", none));
+    assertThrows(IllegalArgumentException.class, () -> new Launcher(List.copyOf(twice)));
+  }
+
+  @Test
+  void findsTheStepsOfThisModule() {
+    Launcher launcher = Launcher.ofClassPath(new PrintWriter(err, true));
+    assertEquals(0, launcher.run(new PrintWriter(out, true), new PrintWriter(err, true), "help"));
+    for (String step : List.of("generate", "preprocess", "serve", "train", "workspace")) {
+      assertTrue(out.toString().contains("\n  " + step + " "), step + " in " + out);
+    }
+    assertEquals("", err.toString());
+  }
+}

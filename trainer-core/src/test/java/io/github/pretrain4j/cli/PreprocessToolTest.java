@@ -1,0 +1,205 @@
+package io.github.pretrain4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.google.common.hash.Hashing;
+import io.github.pretrain4j.SharedFiles;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The files of Megatron's {@code preprocess_data.py}, byte for byte. */
+class PreprocessToolTest {
+
+  /**
+   * Recorded runs that are not of this step: partitions, lists by another tokenizer, Unigram
+   * models, tokenizers that are not SentencePiece, and Llama2Tokenizer of core_v0.6.0, which put a
+   * beginning-of-sequence token before every text.
+   */
+  private static final Set<String> OTHERS =
+      Set.of(
+          "part2_eod_head",
+          "part2_eod_v060",
+          "part2seq_eod_head",
+          "sp_2keys_eod_head",
+          "llama2_eod_v060");
+
+  private static final Path FILES = SharedFiles.resource("cli");
+
+  private final Path folder;
+
+  PreprocessToolTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(String... arguments) {
+    return new PreprocessTool()
+        .run(new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+  }
+
+  private static String sha256(Path file) throws IOException {
+    return Hashing.sha256().hashBytes(Files.readAllBytes(file)).toString();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "sp-bpe-bytefallback-1k, 8711a4201a0ceca661b647743d6292dd8a1026dbf5109f7058c44cd1471339df,"
+        + " 8c0e01f8f3428a6078091761c36084fc463b72c6162291318ee703d0e9a48e1d",
+    "sp-bpe-nodummy-usersym, 90e8a70dfb8529b4bb72366aa3f3205e0b0fd70e97bc19c715ec31007c9b8497,"
+        + " a3eb43853b93af92c53ea2583b696ca62e5854cce3464b63874af69573fbef80"
+  })
+  void writesMegatronsBytes(String model, String data, String index) throws IOException {
+    Path prefix = folder.resolve("new/docs2");
+    int code =
+        run(
+            "--input",
+            FILES.resolve("docs2.jsonl").toString(),
+            "--output-prefix",
+            prefix.toString(),
+            "--tokenizer-type",
+            "GPTSentencePieceTokenizer",
+            "--tokenizer-model",
+            FILES.resolve(model + ".model").toString(),
+            "--append-eod",
+            "--workers",
+            "2");
+    assertEquals(0, code, err.toString());
+    assertEquals(data, sha256(folder.resolve("new/docs2_text_document.bin")));
+    assertEquals(index, sha256(folder.resolve("new/docs2_text_document.idx")));
+    assertTrue(out.toString().contains("sha256 " + data), out.toString());
+  }
+
+  @TestFactory
+  List<DynamicTest> everyRecordedRun() throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    if (SharedFiles.golden().isPresent()) {
+      Path data = SharedFiles.golden().get().resolve("data");
+      for (JsonNode recorded : new JsonMapper().readTree(data.resolve("runs.json").toFile())) {
+        String name = recorded.path("name").asText();
+        String program = recorded.path("program").asText();
+        if (program.endsWith("preprocess_data.py")
+            && recorded.path("arguments").toString().matches(".*(SentencePiece|Llama2)Tokenizer.*")
+            && !OTHERS.contains(name)) {
+          tests.add(DynamicTest.dynamicTest(name, () -> repeat(recorded, data)));
+        }
+      }
+    }
+    return tests;
+  }
+
+  private void repeat(JsonNode recorded, Path data) throws IOException {
+    Path output = Files.createTempDirectory(folder, "run");
+    List<String> arguments = new ArrayList<>();
+    String option = "";
+    for (JsonNode node : recorded.path("arguments")) {
+      String argument = node.asText();
+      boolean isOption = argument.startsWith("--");
+      option = isOption ? argument : option;
+      if (!isOption && (option.equals("--input") || option.equals("--tokenizer-model"))) {
+        argument = data.resolve(argument).normalize().toString();
+      } else if (!isOption && option.equals("--output-prefix")) {
+        argument = output.resolve(argument).toString();
+      }
+      arguments.add(argument);
+    }
+    assertEquals(0, run(arguments.toArray(String[]::new)), err.toString());
+    for (JsonNode file : recorded.path("files")) {
+      Path written = output.resolve(file.path("file").asText());
+      assertEquals(file.path("sha256").asText(), sha256(written), written.getFileName().toString());
+    }
+  }
+
+  @Test
+  void takesSeveralFilesAndKeys() throws IOException {
+    Path first =
+        Files.writeString(folder.resolve("a.jsonl"), "{\"text\":\"one\",\"title\":\"t\"}\n");
+    Path second =
+        Files.writeString(folder.resolve("b.jsonl"), "{\"title\":\"u\",\"text\":\"two\"}\n");
+    int code =
+        run(
+            "--input",
+            first.toString(),
+            second.toString(),
+            "--json-keys",
+            "text",
+            "title",
+            "--output-prefix",
+            folder.resolve("ab").toString(),
+            "--tokenizer-model",
+            FILES.resolve("sp-bpe-bytefallback-1k.model").toString());
+    assertEquals(0, code, err.toString());
+    assertEquals(
+        List.of(
+            "ab_text_document.bin",
+            "ab_text_document.idx",
+            "ab_title_document.bin",
+            "ab_title_document.idx"),
+        outputs("ab_"));
+    assertTrue(out.toString().startsWith("2 documents,"), out.toString());
+  }
+
+  @Test
+  void wrongInputIsNamedAndLeavesNothing() throws IOException {
+    Path bad = Files.writeString(folder.resolve("bad.jsonl"), "{\"text\":\"fine\"}\n{\"text\":\n");
+    String model = FILES.resolve("sp-bpe-bytefallback-1k.model").toString();
+    String prefix = folder.resolve("bad").toString();
+    assertEquals(
+        1, run("--input", bad.toString(), "--output-prefix", prefix, "--tokenizer-model", model));
+    assertTrue(err.toString().startsWith("p4j-preprocess: error: "), err.toString());
+    assertTrue(err.toString().contains("bad.jsonl"), err.toString());
+    assertEquals(List.of(), outputs("bad_"));
+    String missing = folder.resolve("none.jsonl").toString();
+    assertEquals(1, run("--input", missing, "--output-prefix", prefix, "--tokenizer-model", model));
+    assertEquals(
+        1, run("--input", bad.toString(), "--output-prefix", prefix, "--tokenizer-model", missing));
+    assertEquals(
+        1,
+        run(
+            "--input",
+            bad.toString(),
+            "--output-prefix",
+            prefix,
+            "--tokenizer-model",
+            bad.toString()));
+    assertEquals(
+        2,
+        run(
+            "--input",
+            bad.toString(),
+            "--output-prefix",
+            prefix,
+            "--tokenizer-model",
+            model,
+            "--tokenizer-type",
+            "GPT2BPETokenizer"));
+    assertEquals(2, run("--input", bad.toString(), "--output-prefix", prefix));
+  }
+
+  private List<String> outputs(String start) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.startsWith(start))
+          .sorted()
+          .toList();
+    }
+  }
+}
