@@ -513,22 +513,53 @@ final class VectorRows implements RowKernels {
       MemorySegment expAvgSq,
       long from,
       long to) {
-    float correction1 = step.biasCorrection1();
-    float correction2 = step.biasCorrection2();
     long end = bound(from, to);
-    for (long i = from; i < end; i += LANES) {
-      FloatVector g = load(gradient, i).mul(step.gradientScale());
-      FloatVector m = load(expAvg, i).mul(step.beta1()).add(g.mul(1 - step.beta1()));
-      FloatVector v = load(expAvgSq, i).mul(step.beta2()).add(g.mul(1 - step.beta2()).mul(g));
-      store(m, expAvg, i);
-      store(v, expAvgSq, i);
-      FloatVector theta = load(value, i);
-      FloatVector root = v.div(correction2).sqrt().add(step.epsilon());
-      FloatVector update = m.div(correction1).div(root).add(theta.mul(step.weightDecay()));
-      store(theta.sub(update.mul(step.learningRate())), value, i);
-    }
+    updateMean(gradient, step.gradientScale(), step.beta1(), expAvg, from, end);
+    updateVariance(gradient, step.gradientScale(), step.beta2(), expAvgSq, from, end);
+    updateValue(step, expAvg, expAvgSq, value, from, end);
     if (end < to) {
       new ScalarRows().adamW(step, gradient, value, expAvg, expAvgSq, end, to);
+    }
+  }
+
+  private static void updateMean(
+      MemorySegment gradient, float scale, float beta, MemorySegment mean, long from, long end) {
+    for (long i = from; i < end; i += LANES) {
+      FloatVector g = load(gradient, i).mul(scale);
+      store(load(mean, i).mul(beta).add(g.mul(1 - beta)), mean, i);
+    }
+  }
+
+  private static void updateVariance(
+      MemorySegment gradient,
+      float scale,
+      float beta,
+      MemorySegment variance,
+      long from,
+      long end) {
+    for (long i = from; i < end; i += LANES) {
+      FloatVector g = load(gradient, i).mul(scale);
+      store(load(variance, i).mul(beta).add(g.mul(1 - beta).mul(g)), variance, i);
+    }
+  }
+
+  private static void updateValue(
+      AdamWStep step,
+      MemorySegment mean,
+      MemorySegment variance,
+      MemorySegment value,
+      long from,
+      long end) {
+    float correction1 = step.biasCorrection1();
+    float correction2 = step.biasCorrection2();
+    float epsilon = step.epsilon();
+    float decay = step.weightDecay();
+    float learningRate = step.learningRate();
+    for (long i = from; i < end; i += LANES) {
+      FloatVector root = load(variance, i).div(correction2).sqrt().add(epsilon);
+      FloatVector theta = load(value, i);
+      FloatVector update = load(mean, i).div(correction1).div(root).add(theta.mul(decay));
+      store(theta.sub(update.mul(learningRate)), value, i);
     }
   }
 }
