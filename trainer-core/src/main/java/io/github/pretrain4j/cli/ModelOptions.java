@@ -48,7 +48,7 @@ final class ModelOptions {
                 "--prepend-bos",
                 boolean.class,
                 "BOOL",
-                "begin prompts with the begin-of-sequence token (default: as tokenizer_config.json says, else true)")
+                "begin prompts with the begin-of-sequence token (default: as tokenizer_config.json says, else true; false for a Megatron checkpoint)")
             .arity("1")
             .build());
     spec.addOption(

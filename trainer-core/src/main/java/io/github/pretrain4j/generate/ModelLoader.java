@@ -50,7 +50,8 @@ public final class ModelLoader {
    * @param contextLength tokens of prompt and answer together; null for the model's own, up to
    *     {@link #DEFAULT_CONTEXT}
    * @param prependBos whether prompts start with the beginning-of-sequence token; null for what
-   *     {@code tokenizer_config.json} says, and without it for yes, as Llama's tokenizers do
+   *     {@code tokenizer_config.json} says, without it yes, as Llama's tokenizers do; and no for a
+   *     Megatron checkpoint, because Megatron's preprocessing puts none into the training data
    */
   public record Options(
       @Nullable Path tokenizer,
@@ -195,7 +196,7 @@ public final class ModelLoader {
     }
     Path file = model.resolve("tokenizer_config.json");
     if (!Files.exists(file)) {
-      return true;
+      return isHuggingFace(model);
     }
     JsonNode flag = new JsonMapper().readTree(file.toFile()).path("add_bos_token");
     return flag.isBoolean() ? flag.booleanValue() : true;
