@@ -47,6 +47,8 @@ public final class Trainer implements AutoCloseable {
    * mask is all 0 contributes 0. The loss reported is the mean of the micro-batches' means.
    */
 
+  private static final long NOTHING_SAVED = -1;
+
   private final TrainConfig config;
   private final List<TrainListener> listeners;
   private final Deque<AutoCloseable> resources = new ArrayDeque<>();
@@ -60,7 +62,7 @@ public final class Trainer implements AutoCloseable {
   private final double operationsPerIteration;
   private TrainState state;
   private double lastLoss = Double.NaN;
-  private long lastSaved = -1;
+  private long lastSaved = NOTHING_SAVED;
   private boolean closed;
   private volatile boolean stopRequested;
 
@@ -121,6 +123,8 @@ public final class Trainer implements AutoCloseable {
           loader.loadWeights(model);
           scheduler = new OptimizerParamScheduler(loader.schedule(config.schedule()));
           state = loader.resume(optimizer, scheduler, device);
+          boolean resumed = Objects.equals(config.checkpoint().load(), config.checkpoint().save());
+          lastSaved = resumed && state.iteration() > 0 ? state.iteration() : NOTHING_SAVED;
         }
         trainTape = opened(Tape.training(device));
         evaluationTape = opened(Tape.inference(device));
