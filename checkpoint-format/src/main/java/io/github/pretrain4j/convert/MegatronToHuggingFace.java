@@ -315,7 +315,7 @@ public final class MegatronToHuggingFace {
     if (tokenizer == null || reference == null) {
       return;
     }
-    Path other = reference.resolve(tokenizer.file().getFileName().toString());
+    Path other = reference.resolve(tokenizer.companionName());
     if (Files.exists(other) && Files.mismatch(other, tokenizer.file()) >= 0) {
       problems.add("tokenizers " + tokenizer.file() + " and " + other + " differ");
     }
@@ -333,7 +333,7 @@ public final class MegatronToHuggingFace {
       files.put("config.json", configJson(type).getBytes(StandardCharsets.UTF_8));
       files.put("README.md", readme().getBytes(StandardCharsets.UTF_8));
       if (tokenizer != null) {
-        files.put(tokenizer.file().getFileName().toString(), Files.readAllBytes(tokenizer.file()));
+        files.put(tokenizer.companionName(), Files.readAllBytes(tokenizer.file()));
         if (tokenizer.special() != null) {
           specialFiles(tokenizer.special())
               .forEach((name, fields) -> files.put(name, json(fields)));

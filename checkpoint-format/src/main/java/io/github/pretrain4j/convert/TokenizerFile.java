@@ -36,6 +36,11 @@ record TokenizerFile(Path file, int size, @Nullable Special special) {
     return special != null;
   }
 
+  /** What it is called in a model's directory, where loaders look for it under one name only. */
+  String companionName() {
+    return isSentencePiece() ? "tokenizer.model" : "tokenizer.json";
+  }
+
   /** Reads {@code fileOrDirectory}; of a directory its tokenizer.model, else its tokenizer.json. */
   static TokenizerFile read(Path fileOrDirectory) throws IOException {
     Path file = fileOrDirectory;

@@ -121,6 +121,11 @@ public final class HuggingFaceConfig {
     return root.hasNonNull(field);
   }
 
+  /** Whether the field is written as null, which a family may tell from its absence. */
+  public boolean isNull(String field) {
+    return root.path(field).isNull();
+  }
+
   /** A required text. */
   public String text(String field) {
     JsonNode node = required(field);

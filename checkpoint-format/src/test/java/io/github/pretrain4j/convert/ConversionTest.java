@@ -228,6 +228,32 @@ final class ConversionTest {
   }
 
   @Test
+  void comparesTokenizersWhateverTheirFileIsCalled(@TempDir Path directory) throws IOException {
+    Path reference = Files.createDirectory(directory.resolve("reference"));
+    Files.copy(GoldenModels.llama().resolve("config.json"), reference.resolve("config.json"));
+    Files.write(reference.resolve("tokenizer.model"), ConvertToolTest.sentencePiece(512));
+    Path tokenizer = directory.resolve("zh.spm");
+    byte[] other = ConvertToolTest.sentencePiece(512);
+    other[5]++;
+    Files.write(tokenizer, other);
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                MegatronToHuggingFace.run(
+                    new MegatronToHuggingFace.Config(
+                        GoldenModels.megatronLlama(),
+                        directory.resolve("out"),
+                        reference,
+                        tokenizer,
+                        WeightFormat.TORCH,
+                        new ShardRule.Count(1),
+                        null),
+                    ConversionListener.NONE));
+    assertTrue(e.problems().get(0).contains("tokenizer.model differ"), e::toString);
+  }
+
+  @Test
   void leavesAnOutputThatIsThereAlone(@TempDir Path directory) throws IOException {
     Path output = Files.createDirectories(directory.resolve("out"));
     Files.writeString(output.resolve("precious"), "data");

@@ -109,7 +109,7 @@ final class ConvertToolTest {
    * A SentencePiece model of that many pieces: field 1 of ModelProto, each with its text in field
    * 1.
    */
-  private static byte[] sentencePiece(int size) {
+  static byte[] sentencePiece(int size) {
     ByteArrayOutputStream model = new ByteArrayOutputStream();
     for (int i = 0; i < size; i++) {
       byte[] text = ("piece" + i).getBytes(StandardCharsets.UTF_8);

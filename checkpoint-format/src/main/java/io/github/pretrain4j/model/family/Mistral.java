@@ -8,10 +8,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Mistral: the Llama layout with a sliding attention window, which later releases switch off with a
- * null.
+ * Mistral: the Llama layout with a sliding attention window. Later releases switch it off with a
+ * null; a config.json that does not mention it means transformers' default.
  */
 public final class Mistral implements ModelFamily {
+  private static final int DEFAULT_SLIDING_WINDOW = 4096;
+
   @Override
   public String name() {
     return "mistral";
@@ -19,7 +21,11 @@ public final class Mistral implements ModelFamily {
 
   @Override
   public TransformerConfig config(HuggingFaceConfig source) {
-    return TransformerConfig.decoder(source).withSlidingWindow(source.sizeOr("sliding_window", 0));
+    int window =
+        source.isNull("sliding_window")
+            ? 0
+            : source.sizeOr("sliding_window", DEFAULT_SLIDING_WINDOW);
+    return TransformerConfig.decoder(source).withSlidingWindow(window);
   }
 
   @Override
@@ -30,7 +36,7 @@ public final class Mistral implements ModelFamily {
   @Override
   public Map<String, @Nullable Object> huggingFaceFields(TransformerConfig config) {
     Map<String, @Nullable Object> fields = ModelFamily.super.huggingFaceFields(config);
-    // A reader that misses the field assumes a window of 4096.
+    // A reader that misses the field assumes the default.
     fields.putIfAbsent("sliding_window", null);
     return fields;
   }
