@@ -1,3 +1,18 @@
+/**
+ * JMH benchmarks. Each class answers one question, and measures a baseline beside the candidate:
+ *
+ * <pre>
+ * class                       question                                      baseline              score
+ * TokenizerEncodeBenchmark    how fast does text become token ids?          one id a byte         bytes/s
+ * DatasetReadBenchmark        do checked random reads keep up?              FileChannel           tokens/s
+ * GemmBenchmark               what does the cpu backend's gemm gain?        backend "java"        time a call
+ * TrainingStepBenchmark       what does it gain over a whole iteration?     backend "java"        tokens/s
+ * </pre>
+ *
+ * <p>Text, datasets, models and weights are generated from fixed seeds; no benchmark needs a file.
+ * {@code BenchmarkSmokeTest} runs each class once and lists them all. How to run them: {@code
+ * benchmarks/README.md}.
+ */
 @NullMarked
 package io.github.pretrain4j.benchmarks;
 
