@@ -39,6 +39,7 @@ import org.junit.jupiter.api.TestFactory;
  * relative to the largest element of their tensor, 1e-4; losses to 1e-4 and norms to 1e-3 relative.
  */
 final class GoldenModelTest {
+  private static final List<String> BACKENDS = List.of("java", "cpu");
   private static final double LOGITS = 2e-5;
   private static final double GRADIENTS = 1e-4;
 
@@ -64,17 +65,23 @@ final class GoldenModelTest {
 
   private static List<DynamicTest> tests(String name, Path directory) {
     List<DynamicTest> tests = new ArrayList<>();
-    tests.add(DynamicTest.dynamicTest(name + " logits", () -> checkLogits(directory)));
-    tests.add(
-        DynamicTest.dynamicTest(name + " loss and gradients", () -> checkGradients(directory)));
-    if (Files.exists(directory.resolve("train_fp32.json"))) {
-      tests.add(DynamicTest.dynamicTest(name + " training curve", () -> checkTraining(directory)));
+    for (String backend : BACKENDS) {
+      String on = name + " on " + backend;
+      tests.add(DynamicTest.dynamicTest(on + ": logits", () -> checkLogits(backend, directory)));
+      tests.add(
+          DynamicTest.dynamicTest(
+              on + ": loss and gradients", () -> checkGradients(backend, directory)));
+      if (Files.exists(directory.resolve("train_fp32.json"))) {
+        tests.add(
+            DynamicTest.dynamicTest(
+                on + ": training curve", () -> checkTraining(backend, directory)));
+      }
     }
     return tests;
   }
 
-  private static ComputeDevice device() {
-    return ComputeBackends.find("java").open(new DeviceConfig(1));
+  private static ComputeDevice device(String backend) {
+    return ComputeBackends.find(backend).open(new DeviceConfig(1));
   }
 
   private static WeightMapping mapping(Path directory) throws IOException {
@@ -96,8 +103,8 @@ final class GoldenModelTest {
     return model;
   }
 
-  private static void checkLogits(Path directory) throws IOException {
-    try (ComputeDevice device = device();
+  private static void checkLogits(String backend, Path directory) throws IOException {
+    try (ComputeDevice device = device(backend);
         SafetensorsReader reference =
             SafetensorsReader.open(directory.resolve("reference.safetensors"));
         LanguageModel model = model(directory, device, false);
@@ -140,9 +147,9 @@ final class GoldenModelTest {
     }
   }
 
-  private static void checkGradients(Path directory) throws IOException {
+  private static void checkGradients(String backend, Path directory) throws IOException {
     WeightMapping mapping = mapping(directory);
-    try (ComputeDevice device = device();
+    try (ComputeDevice device = device(backend);
         SafetensorsReader reference =
             SafetensorsReader.open(directory.resolve("reference.safetensors"));
         SafetensorsReader gradients =
@@ -181,9 +188,9 @@ final class GoldenModelTest {
         name + ": difference " + worst + " for a largest element of " + largest);
   }
 
-  private static void checkTraining(Path directory) throws IOException {
+  private static void checkTraining(String backend, Path directory) throws IOException {
     JsonNode run = new ObjectMapper().readTree(directory.resolve("train_fp32.json").toFile());
-    try (ComputeDevice device = device();
+    try (ComputeDevice device = device(backend);
         SafetensorsReader data =
             SafetensorsReader.open(directory.resolve("train_data.safetensors"));
         LanguageModel model = model(directory, device, true);

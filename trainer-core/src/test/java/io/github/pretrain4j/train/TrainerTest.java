@@ -24,8 +24,10 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Whole runs of a tiny model on the plain-Java device. */
+/** Whole runs of a tiny model, on the plain-Java device unless the test says otherwise. */
 final class TrainerTest {
   /** What common parsers of Megatron logs look for. */
   private static final Pattern LINE =
@@ -165,10 +167,14 @@ final class TrainerTest {
     }
   }
 
-  @Test
-  void doesNotDependOnThreads() throws IOException {
-    run(options("one"));
+  @ParameterizedTest
+  @ValueSource(strings = {"java", "cpu"})
+  void doesNotDependOnThreads(String backend) throws IOException {
+    Map<String, Object> one = options("one");
+    one.put("backend", backend);
+    run(one);
     Map<String, Object> two = options("two");
+    two.put("backend", backend);
     two.put("threads", 2);
     run(two);
     assertSameFile(
