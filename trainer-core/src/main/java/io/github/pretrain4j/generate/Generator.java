@@ -68,8 +68,10 @@ public final class Generator implements AutoCloseable {
    *
    * @throws IllegalArgumentException if the prompt is empty, has an id outside the vocabulary, or
    *     fills the context
+   * @throws DamagedWeightsException if the model computes something else than numbers
    */
-  public Generation generate(int[] prompt, SamplingConfig config, TextListener listener) {
+  public Generation generate(int[] prompt, SamplingConfig config, TextListener listener)
+      throws DamagedWeightsException {
     checkPrompt(prompt);
     int maxTokens = Math.min(config.maxTokens(), model.contextLength() - prompt.length);
     Sampler sampler = new Sampler(config);

@@ -25,9 +25,10 @@ final class Sampler {
   /**
    * @param logits one per token id
    * @param index how many tokens were generated before this one
-   * @throws IllegalStateException if a logit is not finite: the weights are damaged
+   * @throws DamagedWeightsException if a logit is not finite
    */
-  int next(float[] logits, long index) {
+  int next(float[] logits, long index) throws DamagedWeightsException {
+    checkFinite(logits, index);
     int best = greatest(logits);
     if (config.temperature() == 0 || config.topK() == 1) {
       return best;
@@ -44,14 +45,24 @@ final class Sampler {
     return draw(weights, ranked, kept, uniform(config.seed(), index));
   }
 
+  private static void checkFinite(float[] logits, long index) throws DamagedWeightsException {
+    int count = 0;
+    int first = 0;
+    for (int id = logits.length - 1; id >= 0; id--) {
+      if (!Float.isFinite(logits[id])) {
+        first = id;
+        count++;
+      }
+    }
+    if (count > 0) {
+      throw new DamagedWeightsException(index, count, logits.length, first, logits[first]);
+    }
+  }
+
   /** The id of the greatest logit, the smallest id among equals. */
   private static int greatest(float[] logits) {
     int best = 0;
     for (int id = 0; id < logits.length; id++) {
-      if (!Float.isFinite(logits[id])) {
-        throw new IllegalStateException(
-            "the logit of token " + id + " is " + logits[id] + ": the weights are damaged");
-      }
       if (logits[id] > logits[best]) {
         best = id;
       }

@@ -1,5 +1,6 @@
 package io.github.pretrain4j.serve;
 
+import io.github.pretrain4j.generate.DamagedWeightsException;
 import io.github.pretrain4j.generate.FinishReason;
 import io.github.pretrain4j.generate.Generation;
 import io.github.pretrain4j.generate.Generator;
@@ -67,7 +68,9 @@ final class GenerationJob {
         }
         events.add(new Event.Done(i, generation));
       }
-    } catch (RuntimeException | Error e) { // the client gets a 500 and the model's thread lives on
+    } catch (DamagedWeightsException
+        | RuntimeException
+        | Error e) { // the client gets a 500 and the model's thread lives on
       events.add(new Event.Failed(e));
     }
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class GeneratorTest {
   }
 
   @Test
-  void endsAtTheEndOfSequenceToken() {
+  void endsAtTheEndOfSequenceToken() throws IOException {
     Generation said = generate(ScriptedModel.saying("Hello"), SamplingConfig.greedy(100));
     assertEquals("Hello", said.text());
     assertEquals(FinishReason.STOP, said.finishReason());
@@ -28,7 +29,7 @@ class GeneratorTest {
   }
 
   @Test
-  void endsAfterTheMostTokens() {
+  void endsAfterTheMostTokens() throws IOException {
     Generation said = generate(ScriptedModel.saying("Hello"), SamplingConfig.greedy(3));
     assertEquals("Hel", said.text());
     assertEquals(FinishReason.LENGTH, said.finishReason());
@@ -36,7 +37,7 @@ class GeneratorTest {
   }
 
   @Test
-  void endsBeforeAStopTextThatSpansTokens() {
+  void endsBeforeAStopTextThatSpansTokens() throws IOException {
     SamplingConfig config = SamplingConfig.greedy(100).withStop(List.of("lo w"));
     Generation said = generate(ScriptedModel.saying("Hello world"), config);
     assertEquals("Hel", said.text());
@@ -44,7 +45,7 @@ class GeneratorTest {
   }
 
   @Test
-  void endsWhenTheContextIsFull() {
+  void endsWhenTheContextIsFull() throws IOException {
     ScriptedModel model = new ScriptedModel(5, (context, generated) -> 'a', () -> {});
     try (Generator generator = generator(model)) {
       Generation said =
@@ -56,7 +57,7 @@ class GeneratorTest {
   }
 
   @Test
-  void streamsWholeCharactersThatAddUpToTheText() {
+  void streamsWholeCharactersThatAddUpToTheText() throws IOException {
     String text = "héllo 漢字 🙂!";
     List<String> pieces = new ArrayList<>();
     try (Generator generator = generator(ScriptedModel.saying(text))) {
@@ -71,13 +72,13 @@ class GeneratorTest {
   }
 
   @Test
-  void aCharacterCutOffByTheLimitIsReplaced() {
+  void aCharacterCutOffByTheLimitIsReplaced() throws IOException {
     Generation said = generate(ScriptedModel.saying("漢"), SamplingConfig.greedy(2));
     assertEquals("\uFFFD", said.text());
   }
 
   @Test
-  void theListenerEndsIt() {
+  void theListenerEndsIt() throws IOException {
     try (Generator generator = generator(ScriptedModel.saying("Hello"))) {
       Generation said =
           generator.generate(
@@ -88,7 +89,7 @@ class GeneratorTest {
   }
 
   @Test
-  void theSeedDecidesTheText() {
+  void theSeedDecidesTheText() throws IOException {
     SamplingConfig seven = new SamplingConfig(1, 50, 0.95, 7, 40, List.of());
     SamplingConfig eight = new SamplingConfig(1, 50, 0.95, 8, 40, List.of());
     Generation first = generate(ScriptedModel.bigram(last -> 'a' + last % 26), seven);
@@ -117,7 +118,7 @@ class GeneratorTest {
     }
   }
 
-  private Generation generate(NextTokenModel model, SamplingConfig config) {
+  private Generation generate(NextTokenModel model, SamplingConfig config) throws IOException {
     try (Generator generator = generator(model)) {
       return generator.generate(new int[] {'>'}, config, text -> true);
     }

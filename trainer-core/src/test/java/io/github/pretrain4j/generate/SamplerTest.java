@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -18,28 +19,28 @@ class SamplerTest {
   };
 
   @Test
-  void zeroTemperatureTakesTheGreatestAndOfEqualsTheFirst() {
+  void zeroTemperatureTakesTheGreatestAndOfEqualsTheFirst() throws IOException {
     Sampler greedy = new Sampler(SamplingConfig.greedy(1));
     assertEquals(2, greedy.next(LOGITS, 0));
     assertEquals(1, greedy.next(new float[] {0, 5, 5, 1}, 0));
   }
 
   @Test
-  void frequenciesFollowTheSoftmax() {
+  void frequenciesFollowTheSoftmax() throws IOException {
     assertFrequencies(config(1, 0, 1), 0.1, 0.2, 0.4, 0.3);
     // At temperature 1/2 the probabilities are squared and rescaled: 1, 4, 16, 9 of 30.
     assertFrequencies(config(0.5, 0, 1), 1 / 30.0, 4 / 30.0, 16 / 30.0, 9 / 30.0);
   }
 
   @Test
-  void topKKeepsTheLargest() {
+  void topKKeepsTheLargest() throws IOException {
     assertFrequencies(config(1, 2, 1), 0, 0, 4 / 7.0, 3 / 7.0);
     assertFrequencies(config(1, 1, 1), 0, 0, 1, 0);
     assertFrequencies(config(1, 99, 1), 0.1, 0.2, 0.4, 0.3);
   }
 
   @Test
-  void topPKeepsTheSmallestSetThatReachesIt() {
+  void topPKeepsTheSmallestSetThatReachesIt() throws IOException {
     assertFrequencies(config(1, 0, 0.39), 0, 0, 1, 0);
     assertFrequencies(config(1, 0, 0.69), 0, 0, 4 / 7.0, 3 / 7.0);
     assertFrequencies(config(1, 0, 0.71), 0, 2 / 9.0, 4 / 9.0, 3 / 9.0);
@@ -48,7 +49,7 @@ class SamplerTest {
   }
 
   @Test
-  void equalLogitsRankByTokenId() {
+  void equalLogitsRankByTokenId() throws IOException {
     Set<Integer> drawn = new HashSet<>();
     Sampler sampler = new Sampler(config(1, 2, 1));
     for (int i = 0; i < 200; i++) {
@@ -58,7 +59,7 @@ class SamplerTest {
   }
 
   @Test
-  void negativeLogitsRankCorrectly() {
+  void negativeLogitsRankCorrectly() throws IOException {
     Sampler sampler = new Sampler(config(1, 1, 1));
     assertEquals(1, sampler.next(new float[] {-3, -1, -2}, 0));
     Sampler two = new Sampler(config(100, 2, 1));
@@ -70,7 +71,7 @@ class SamplerTest {
   }
 
   @Test
-  void theDrawIsAFunctionOfSeedAndIndex() {
+  void theDrawIsAFunctionOfSeedAndIndex() throws IOException {
     float[] flat = new float[1000];
     Sampler a = new Sampler(new SamplingConfig(1, 0, 1, 7, 1, List.of()));
     Sampler b = new Sampler(new SamplingConfig(1, 0, 1, 7, 1, List.of()));
@@ -98,7 +99,15 @@ class SamplerTest {
   @Test
   void damagedLogitsAreAnError() {
     Sampler sampler = new Sampler(SamplingConfig.greedy(1));
-    assertThrows(IllegalStateException.class, () -> sampler.next(new float[] {0, Float.NaN}, 0));
+    DamagedWeightsException e =
+        assertThrows(
+            DamagedWeightsException.class,
+            () -> sampler.next(new float[] {0, Float.NEGATIVE_INFINITY, 2, Float.NaN}, 6));
+    assertTrue(
+        String.valueOf(e.getMessage())
+            .startsWith(
+                "generated token 7: 2 of 4 logits are not finite, the first is -Infinity for token id 1:"),
+        e::getMessage);
   }
 
   @Test
@@ -116,7 +125,8 @@ class SamplerTest {
     return new SamplingConfig(temperature, topK, topP, 11, 1, List.of());
   }
 
-  private static void assertFrequencies(SamplingConfig config, double... expected) {
+  private static void assertFrequencies(SamplingConfig config, double... expected)
+      throws IOException {
     int draws = 20_000;
     int[] counts = new int[expected.length];
     Sampler sampler = new Sampler(config);
