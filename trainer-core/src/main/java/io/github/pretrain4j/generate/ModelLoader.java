@@ -20,6 +20,7 @@ import io.github.pretrain4j.nn.LanguageModels;
 import io.github.pretrain4j.nn.WeightLoading;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.Tokenizers;
+import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,8 +77,13 @@ public final class ModelLoader {
     }
   }
 
-  /** A checkpoint seen as Megatron's whole tensors. */
-  private record Weights(TransformerConfig config, TensorSource tensors) {
+  /**
+   * A checkpoint seen as Megatron's whole tensors.
+   *
+   * @param vocabularyIsKnown false if the configuration's vocabulary may be a padded one
+   */
+  private record Weights(
+      TransformerConfig config, TensorSource tensors, boolean vocabularyIsKnown) {
 
     int rows(Path model) throws IOException {
       TensorInfo embedding = tensors.find(EMBEDDING);
@@ -131,7 +137,8 @@ public final class ModelLoader {
         throw new MismatchedModelException(
             model, "tensors", "those of config.json", String.join("; ", problems));
       }
-      return build(model, new Weights(config, mapping.toMegatron(checkpoint)), tokenizer, options);
+      return build(
+          model, new Weights(config, mapping.toMegatron(checkpoint), true), tokenizer, options);
     }
   }
 
@@ -141,7 +148,9 @@ public final class ModelLoader {
       TransformerConfig config =
           MegatronArguments.config(
               checkpoint.directory(), checkpoint.arguments(), options.family());
-      return build(model, new Weights(config, checkpoint.fullTensors()), tokenizer, options);
+      // Megatron itself records no vocab_size when it asks a tokenizer, only the padded one.
+      boolean known = checkpoint.arguments().get("vocab_size") != null;
+      return build(model, new Weights(config, checkpoint.fullTensors(), known), tokenizer, options);
     }
   }
 
@@ -149,13 +158,7 @@ public final class ModelLoader {
       throws IOException {
     TransformerConfig config = weights.config();
     int rows = weights.rows(path);
-    if (tokenizer.vocabularySize() > rows) {
-      throw new MismatchedModelException(
-          path,
-          "tokenizer",
-          "at most " + rows + " ids, the rows of the embedding",
-          tokenizer.vocabularySize());
-    }
+    checkTokenizer(path, weights, rows, tokenizer, options);
     int context = contextLength(config, options);
     boolean bos = tokenizer.bosId().isPresent() && prependBos(path, options);
     ComputeDevice device =
@@ -175,6 +178,46 @@ public final class ModelLoader {
       device.close();
       throw e;
     }
+  }
+
+  /**
+   * The converter's rule: no tokenizer has more ids than the embedding has rows; fewer than the
+   * vocabulary are usual with a tokenizer.json, while a SentencePiece model with fewer is another
+   * model's.
+   */
+  private static void checkTokenizer(
+      Path path, Weights weights, int rows, Tokenizer tokenizer, Options options)
+      throws IOException {
+    int ids = tokenizer.vocabularySize();
+    if (ids > rows) {
+      throw new MismatchedModelException(
+          path, "tokenizer", "at most " + rows + " ids, the rows of the embedding", ids);
+    }
+    int vocabulary = weights.config().vocabSize();
+    if (weights.vocabularyIsKnown()
+        && tokenizer instanceof SentencePieceTokenizer
+        && Math.max(ids, addedSize(options.tokenizer() == null ? path : options.tokenizer()))
+            < vocabulary) {
+      throw new MismatchedModelException(
+          path,
+          "tokenizer",
+          vocabulary + " ids, the model's vocabulary",
+          ids + ": this is another model's tokenizer.model; give the one it was trained with");
+    }
+  }
+
+  /** Highest id + 1 of the added_tokens.json beside a tokenizer; 0 if there is none. */
+  private static int addedSize(Path tokenizer) throws IOException {
+    Path name = Path.of("added_tokens.json");
+    Path file =
+        Files.isDirectory(tokenizer) ? tokenizer.resolve(name) : tokenizer.resolveSibling(name);
+    int size = 0;
+    if (Files.exists(file)) {
+      for (JsonNode id : new JsonMapper().readTree(file.toFile())) {
+        size = Math.max(size, id.asInt(-1) + 1);
+      }
+    }
+    return size;
   }
 
   private static int contextLength(TransformerConfig config, Options options) {

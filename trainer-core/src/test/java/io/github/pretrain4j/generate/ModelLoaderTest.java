@@ -5,18 +5,25 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.pretrain4j.SharedFiles;
+import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.SafetensorsReader;
+import io.github.pretrain4j.checkpoint.SafetensorsWriter;
 import io.github.pretrain4j.checkpoint.TensorInfo;
+import io.github.pretrain4j.model.HuggingFaceConfig;
+import io.github.pretrain4j.model.ModelFamilies;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Real models of Hugging Face's and Megatron's making, and what transformers computes with them.
@@ -154,6 +161,39 @@ class ModelLoaderTest {
         LLAMA.resolve("safetensors")
             + ": tokenizer: expected at most 512 ids, the rows of the embedding, found 513",
         e.getMessage());
+  }
+
+  @Test
+  void aSentencePieceModelWithFewerIdsThanTheVocabularyIsRefused(@TempDir Path folder)
+      throws IOException {
+    Path model = folder.resolve("model");
+    Files.createDirectories(model);
+    String config = Files.readString(LLAMA.resolve("safetensors/config.json"));
+    Files.writeString(
+        model.resolve("config.json"),
+        config.replaceFirst("\"vocab_size\": \\d+", "\"vocab_size\": 1001"));
+    HuggingFaceConfig source = HuggingFaceConfig.read(model);
+    List<TensorInfo> tensors =
+        ModelFamilies.find("llama")
+            .weights(ModelFamilies.installed().config(source))
+            .huggingFaceTensors(DataType.F32);
+    SafetensorsWriter.write(
+        model.resolve("model.safetensors"),
+        tensors,
+        Map.of("format", "pt"),
+        (tensor, out) -> out.write(ByteBuffer.allocate(Math.toIntExact(tensor.byteCount()))));
+    Path tokenizer = folder.resolve("tokenizer.model");
+    Files.copy(SharedFiles.resource("cli/sp-bpe-bytefallback-1k.model"), tokenizer);
+    ModelLoader.Options options = OPTIONS.withTokenizer(tokenizer);
+    MismatchedModelException e =
+        assertThrows(MismatchedModelException.class, () -> ModelLoader.load(model, options));
+    assertEquals(
+        model
+            + ": tokenizer: expected 1001 ids, the model's vocabulary, found 1000: this is another"
+            + " model's tokenizer.model; give the one it was trained with",
+        e.getMessage());
+    Files.writeString(folder.resolve("added_tokens.json"), "{\"<extra>\": 1000}");
+    ModelLoader.load(model, options).close();
   }
 
   @Test
