@@ -85,7 +85,7 @@ public final class Launcher {
   private static int run(ToolProvider tool, PrintWriter out, PrintWriter err, String... arguments) {
     try {
       return tool.run(out, err, arguments);
-    } catch (NoClassDefFoundError e) {
+    } catch (RuntimeException | Error e) { // what the step let through: nobody above reports it
       return ToolErrors.report(tool.name(), e, false, err);
     } finally {
       out.flush();

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 
 /** Turns what a step threw into one line on the error stream and an exit code. */
 final class ToolErrors {
@@ -59,8 +61,8 @@ final class ToolErrors {
           .formatted(VECTOR_MODULE, VECTOR_MODULE);
     }
     if (thrown instanceof OutOfMemoryError) {
-      return "out of memory (%s); give the JVM more, for example P4J_JAVA_OPTIONS=-Xmx16g"
-          .formatted(thrown.getMessage());
+      return "out of memory%s; give the JVM more, for example P4J_JAVA_OPTIONS=-Xmx16g"
+          .formatted(thrown.getMessage() == null ? "" : " (" + thrown.getMessage() + ")");
     }
     if (thrown instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
       return message(unchecked.getCause());
@@ -74,7 +76,9 @@ final class ToolErrors {
 
   /** The JDK's file exceptions carry only the path as message. */
   private static String fileMessage(FileSystemException failure) {
-    String reason = reason(failure);
+    String kind = reason(failure);
+    String detail = failure.getReason();
+    String reason = detail == null || detail.equals(kind) ? kind : kind + " (" + detail + ")";
     return failure.getFile() == null ? reason : failure.getFile() + ": " + reason;
   }
 
@@ -87,6 +91,12 @@ final class ToolErrors {
     }
     if (failure instanceof FileAlreadyExistsException) {
       return "already exists";
+    }
+    if (failure instanceof NotDirectoryException) {
+      return "is not a directory";
+    }
+    if (failure instanceof DirectoryNotEmptyException) {
+      return "the directory is not empty";
     }
     String reason = failure.getReason();
     return reason == null ? failure.getClass().getSimpleName() : reason;

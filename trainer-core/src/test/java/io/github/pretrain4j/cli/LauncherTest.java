@@ -10,8 +10,13 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.spi.ToolProvider;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Model.CommandSpec;
@@ -125,6 +130,60 @@ class LauncherTest {
         p4j-echo: error: no backend (install one)
         """,
         err.toString());
+  }
+
+  @Test
+  void filesAreNamedWithWhatIsWrongWithThem() {
+    assertEquals(1, fail(new AccessDeniedException("secret.bin")));
+    assertEquals(1, fail(new NoSuchFileException("dir", null, "no tokenizer here")));
+    assertEquals(1, fail(new NotDirectoryException("file")));
+    assertEquals(1, fail(new DirectoryNotEmptyException("out")));
+    assertEquals(1, fail(new FileSystemException("a", "b", "Device or resource busy")));
+    assertEquals(
+        """
+        p4j-echo: error: secret.bin: permission denied
+        p4j-echo: error: dir: no such file or directory (no tokenizer here)
+        p4j-echo: error: file: is not a directory
+        p4j-echo: error: out: the directory is not empty
+        p4j-echo: error: a: Device or resource busy
+        """,
+        err.toString());
+  }
+
+  /** A step of another module that reports nothing itself. */
+  private record BareTool(RuntimeException failure, @Nullable Error error) implements ToolProvider {
+    @Override
+    public String name() {
+      return "p4j-bare";
+    }
+
+    @Override
+    public int run(PrintWriter out, PrintWriter err, String... arguments) {
+      if (error != null) {
+        throw error;
+      }
+      throw failure;
+    }
+  }
+
+  private int bare(RuntimeException failure, @Nullable Error error) {
+    return new Launcher(List.of(new BareTool(failure, error)))
+        .run(new PrintWriter(out, true), new PrintWriter(err, true), "bare");
+  }
+
+  @Test
+  void whatAStepLetsThroughIsReported() {
+    RuntimeException gone = new UncheckedIOException(new NoSuchFileException("a.bin"));
+    assertEquals(1, bare(gone, null));
+    assertEquals(1, bare(gone, new OutOfMemoryError("Java heap space")));
+    assertEquals(
+        """
+        p4j-bare: error: a.bin: no such file or directory
+        p4j-bare: error: out of memory (Java heap space); give the JVM more, for example P4J_JAVA_OPTIONS=-Xmx16g
+        """,
+        err.toString());
+    assertEquals(70, bare(gone, new StackOverflowError()));
+    assertTrue(err.toString().contains("\tat io.github.pretrain4j.cli.LauncherTest"));
   }
 
   @Test
