@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,8 +99,11 @@ final class GenerationQueue {
     stopping = true;
   }
 
-  /** Ends the running job at its next token, refuses the waiting ones and closes the model. */
-  void stop(Duration patience) throws InterruptedException {
+  /**
+   * Ends the running job at its next token, refuses the waiting ones and closes the model. Returns
+   * whether all of that is done; false if the thread did not end within {@code patience}.
+   */
+  boolean stop(Duration patience) throws InterruptedException {
     stopping = true;
     drain();
     GenerationJob current = running;
@@ -109,7 +111,7 @@ final class GenerationQueue {
       current.cancel();
     }
     worker.interrupt();
-    worker.join(TimeUnit.MILLISECONDS.convert(patience));
+    return worker.join(patience);
   }
 
   private void drain() {

@@ -31,6 +31,7 @@ public final class ModelServer implements AutoCloseable {
     Generator load() throws IOException;
   }
 
+  private static final System.Logger LOG = System.getLogger(ModelServer.class.getName());
   private static final Duration GRACE = Duration.ofSeconds(10);
 
   private final HttpServer http;
@@ -95,27 +96,46 @@ public final class ModelServer implements AutoCloseable {
 
   /**
    * Stops: no new requests, up to ten seconds for those under way, then they end at their next
-   * token. Returns when the model is closed. Idempotent.
+   * token. Returns when the model is closed, or with a warning in the log if its thread goes on for
+   * ten more. Idempotent.
    */
   @Override
-  public synchronized void close() {
+  public void close() {
+    close(GRACE);
+  }
+
+  /** As {@link #close()}, with another patience. */
+  synchronized void close(Duration grace) {
     if (closed) {
       return;
     }
     closed = true;
     queue.beginStop();
     try {
-      http.stop(Math.toIntExact(GRACE.toSeconds()));
-      queue.stop(GRACE);
-      connections.shutdownNow();
-      if (config.portFile() != null) {
-        Files.deleteIfExists(config.portFile());
+      http.stop(Math.toIntExact(grace.toSeconds()));
+      if (!queue.stop(grace)) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "the model''s thread is still at work after {0} ms; its memory is not freed yet",
+            grace.toMillis());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } finally {
+      connections.shutdownNow();
+      removePortFile();
+    }
+  }
+
+  private void removePortFile() {
+    Path file = config.portFile();
+    if (file == null) {
+      return;
+    }
+    try {
+      Files.deleteIfExists(file);
     } catch (IOException e) {
-      System.getLogger(ModelServer.class.getName())
-          .log(System.Logger.Level.WARNING, "the port file stays behind: " + e.getMessage());
+      LOG.log(System.Logger.Level.WARNING, "the port file stays behind: " + file, e);
     }
   }
 }

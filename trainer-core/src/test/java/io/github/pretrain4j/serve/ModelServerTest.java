@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.google.common.base.Splitter;
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.github.pretrain4j.generate.ByteTokenizer;
 import io.github.pretrain4j.generate.Generator;
 import io.github.pretrain4j.generate.ScriptedModel;
@@ -22,12 +23,17 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -79,6 +85,64 @@ class ModelServerTest {
     assertEquals("plain", model.path("chat_template").path("applied").asText());
     assertEquals(4096, model.path("max_model_len").asInt());
     assertEquals("model", get("/v1/models/tiny", 200).path("object").asText());
+  }
+
+  @Test
+  void closesWhatItCanWhenTheModelsThreadDoesNotEnd(@TempDir Path folder) throws Exception {
+    Path portFile = folder.resolve("port");
+    ServeConfig defaults = ServeConfig.of("tiny", 0);
+    ServeConfig config =
+        new ServeConfig(
+            defaults.modelId(),
+            defaults.address(),
+            0,
+            portFile,
+            defaults.queueCapacity(),
+            defaults.maxBodyBytes(),
+            defaults.seed());
+    CountDownLatch loading = new CountDownLatch(1);
+    List<String> warnings = Collections.synchronizedList(new ArrayList<>());
+    Handler handler = new WarningHandler(warnings);
+    Logger logger = Logger.getLogger(ModelServer.class.getName());
+    logger.addHandler(handler);
+    try {
+      serve(
+          config,
+          ChatFormat.plain(),
+          () -> {
+            // deaf to interrupts, as native code is
+            Uninterruptibles.awaitUninterruptibly(loading);
+            return generator(ScriptedModel.saying("x"));
+          });
+      assertTrue(Files.exists(portFile));
+      server().close(Duration.ofMillis(100));
+      assertEquals(1, warnings.size(), warnings::toString);
+      assertTrue(warnings.getFirst().contains("still at work after"), warnings::toString);
+      assertTrue(Files.notExists(portFile));
+    } finally {
+      loading.countDown();
+      logger.removeHandler(handler);
+    }
+  }
+
+  /** Keeps messages. */
+  private static final class WarningHandler extends Handler {
+    private final List<String> warnings;
+
+    WarningHandler(List<String> warnings) {
+      this.warnings = warnings;
+    }
+
+    @Override
+    public void publish(LogRecord entry) {
+      warnings.add(entry.getMessage());
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void close() {}
   }
 
   @Test
