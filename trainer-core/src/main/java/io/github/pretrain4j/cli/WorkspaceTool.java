@@ -2,7 +2,7 @@ package io.github.pretrain4j.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -109,8 +109,15 @@ public final class WorkspaceTool extends CommandLineTool {
       copyTree(home.toRealPath(), copy);
     }
     out.println("Workspace " + directory);
-    describe(directory, copy).forEach((key, value) -> out.printf("  export %s=%s%n", key, value));
+    describe(directory, copy)
+        .forEach((key, value) -> out.printf("  export %s=%s%n", key, quoted(value)));
     return ExitCode.OK;
+  }
+
+  /** As a shell reads it back; in single quotes unless it is plain. */
+  private static String quoted(Path path) {
+    String text = path.toString();
+    return text.matches("[A-Za-z0-9_@%+=:,./-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 
   /** The guide's two variables, in its order. */
@@ -128,13 +135,22 @@ public final class WorkspaceTool extends CommandLineTool {
     try {
       Files.walkFileTree(source, new TreeCopy(source, beside));
       Files.setPosixFilePermissions(beside, Files.getPosixFilePermissions(source));
-      Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
-    } catch (FileAlreadyExistsException e) {
-      throw new IOException(target + " appeared while it was being copied", e);
+      rename(beside, target);
     } finally {
       if (Files.exists(beside)) {
         Files.walkFileTree(beside, new TreeDelete());
       }
+    }
+  }
+
+  static void rename(Path beside, Path target) throws IOException {
+    try {
+      Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) { // which of its kinds differs between systems
+      if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+        throw new IOException(target + " appeared while it was being copied", e);
+      }
+      throw e;
     }
   }
 

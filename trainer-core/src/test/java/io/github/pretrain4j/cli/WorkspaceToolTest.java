@@ -2,6 +2,7 @@ package io.github.pretrain4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -57,6 +58,25 @@ class WorkspaceToolTest {
     assertTrue(Files.isExecutable(copy.resolve("bin/p4j")));
     assertEquals("jar", Files.readString(copy.resolve("lib/a.jar")));
     assertTrue(out.toString().contains("export MEGATRON_PATH=" + copy), out.toString());
+  }
+
+  @Test
+  void quotesPathsForTheShell() throws IOException {
+    Path work = folder.resolve("my work's");
+    assertEquals(0, run(distribution(), "init", work.toString()), err.toString());
+    assertTrue(
+        out.toString().contains("export WORK_DIR='" + folder + "/my work'\\''s'\n"),
+        out.toString());
+  }
+
+  @Test
+  void doesNotReplaceWhatAppearedMeanwhile() throws IOException {
+    Path copy = Files.createDirectories(folder.resolve("copy"));
+    Path target = Files.createDirectories(folder.resolve("target"));
+    Files.writeString(target.resolve("kept"), "theirs");
+    IOException e = assertThrows(IOException.class, () -> WorkspaceTool.rename(copy, target));
+    assertEquals(target + " appeared while it was being copied", e.getMessage());
+    assertEquals(List.of("kept"), names(target));
   }
 
   @Test
