@@ -2,8 +2,10 @@ package io.github.pretrain4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.google.common.base.Splitter;
 import io.github.pretrain4j.SharedFiles;
@@ -15,6 +17,7 @@ import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.ModelFamilies;
 import java.io.File;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -212,6 +215,10 @@ class DistributionTest {
     Ended help = p4j("help");
     assertEquals(0, help.code(), help.err());
     assertTrue(help.out().contains("\n  convert"), help.out());
+    assertEquals("", help.err(), "no warning of a module that this step does not need");
+    Ended step = p4j("help", "train");
+    assertEquals(0, step.code(), step.err());
+    assertTrue(step.out().contains("--train-iters"), step.out());
     assertEquals(2, p4j("covnert").code());
   }
 
@@ -401,6 +408,113 @@ class DistributionTest {
     } finally {
       process.destroyForcibly();
     }
+  }
+
+  /** The whole way: what one step writes, the next one takes as it is. */
+  @Test
+  void trainsConvertsAndDeploys() throws Exception {
+    Path corpus = folder.resolve("way.jsonl");
+    Files.copy(SharedFiles.resource("cli/docs2.jsonl"), corpus);
+    succeed(
+        p4j(
+            "preprocess",
+            "--input",
+            corpus.toString(),
+            "--output-prefix",
+            folder.resolve("way").toString(),
+            "--tokenizer-type",
+            "Llama2Tokenizer",
+            "--tokenizer-model",
+            model.toString(),
+            "--append-eod"));
+    Path trained = folder.resolve("trained");
+    Ended training =
+        succeed(
+            p4j(
+                "train",
+                "--hf-config",
+                model.resolve("config.json").toString(),
+                "--tokenizer-type",
+                "Llama2Tokenizer",
+                "--tokenizer-model",
+                model.resolve("tokenizer.model").toString(),
+                "--data-path",
+                folder.resolve("way_text_document").toString(),
+                "--split",
+                "100,0,0",
+                "--seq-length",
+                "32",
+                "--micro-batch-size",
+                "2",
+                "--global-batch-size",
+                "4",
+                "--train-iters",
+                "3",
+                "--lr",
+                "1e-3",
+                "--eval-iters",
+                "0",
+                "--log-interval",
+                "1",
+                "--save-interval",
+                "3",
+                "--save",
+                trained.toString()));
+    assertTrue(training.out().contains("iteration        3/       3"), training.out());
+    Path converted = folder.resolve("converted");
+    succeed(
+        p4j(
+            "convert",
+            "--to",
+            "huggingface",
+            "--input",
+            trained.toString(),
+            "--output",
+            converted.toString(),
+            "--reference",
+            model.toString(),
+            "--tokenizer-model",
+            model.toString()));
+    String store = folder.resolve("store").toString();
+    String[] stop = {"deploy", "stop", "--target", "local", "--name", "way", "--store", store};
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      Ended deployed =
+          succeed(
+              p4j(
+                  "deploy",
+                  "--target",
+                  "local",
+                  "--name",
+                  "way",
+                  "--store",
+                  store,
+                  "--model",
+                  converted.toString(),
+                  "--max-tokens",
+                  "3",
+                  "--json"));
+      JsonNode report = new JsonMapper().readTree(deployed.out());
+      String address = report.path("endpoint").path("base").asText();
+      assertEquals(3, report.path("firstAnswer").path("completionTokens").asInt(), deployed.out());
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create(address + "/v1/completions"))
+              .header("Content-Type", "application/json")
+              .POST(
+                  HttpRequest.BodyPublishers.ofString(
+                      "{\"model\":\"way\",\"prompt\":\"hello\",\"max_tokens\":4,\"seed\":1}"))
+              .build();
+      String answer = client.send(request, BodyHandlers.ofString()).body();
+      assertEquals("way", new JsonMapper().readTree(answer).path("model").asText(), answer);
+      succeed(p4j(stop));
+      assertThrows(ConnectException.class, () -> client.send(request, BodyHandlers.discarding()));
+    } finally {
+      p4j(stop); // nothing to do unless something above has failed
+    }
+  }
+
+  private static Ended succeed(Ended ended) {
+    assertEquals(0, ended.code(), ended::err);
+    return ended;
   }
 
   private static String awaitReady(HttpClient client, Process process, Path portFile, Path log)
