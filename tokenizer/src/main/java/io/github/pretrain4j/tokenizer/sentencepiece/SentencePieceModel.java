@@ -1,6 +1,7 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
+import io.github.pretrain4j.tokenizer.TokenizerWriteException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -149,23 +150,35 @@ public final class SentencePieceModel {
     return serialize(pieces, trainer, normalizer, denormalizer, samples, otherFields);
   }
 
-  /** Writes the file: beside it first, flushed, then renamed over it. */
+  /**
+   * Writes the file: beside it first, flushed, then renamed over it.
+   *
+   * @throws TokenizerWriteException if the bytes cannot be written
+   */
   public void write(Path target) throws IOException {
     Path absolute = target.toAbsolutePath();
     Path directory = absolute.getParent();
     Path temporary = Files.createTempFile(directory, absolute.getFileName() + ".", ".tmp");
     try {
       try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-        ByteBuffer bytes = ByteBuffer.wrap(toByteArray());
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
+        write(channel, ByteBuffer.wrap(toByteArray()), target);
       }
       Files.move(
           temporary, absolute, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
+    }
+  }
+
+  static void write(FileChannel channel, ByteBuffer bytes, Path target)
+      throws TokenizerWriteException {
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      channel.force(true);
+    } catch (IOException e) {
+      throw new TokenizerWriteException(target, bytes.position(), e);
     }
   }
 

@@ -1,17 +1,22 @@
 package io.github.pretrain4j.tokenizer.tool;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -21,18 +26,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * The texts of some files, one after the other: the lines of a text file, or of a {@code .jsonl}
  * file the strings under some keys. A key whose value is a list gives every string of the list; a
- * key that is missing gives nothing. Failures come out of the iterator as {@link
- * UncheckedIOException} around one that names file and line.
+ * key that is missing, or holds anything else, is an error. Lines end in a line feed, with or
+ * without a carriage return before it. Failures come out of the iterator as {@link
+ * UncheckedIOException}, around a {@link CorruptTextException} where a line is wrong.
  */
 final class TextSource implements Iterator<String>, Closeable {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+  private static final int MAX_LINE_BYTES = 1 << 28;
 
   private final Queue<Path> files;
   private final List<String> keys;
   private final Queue<String> texts = new ArrayDeque<>();
-  private @Nullable BufferedReader reader;
+  private final byte[] chunk = new byte[1 << 16];
+  private int chunkStart;
+  private int chunkEnd;
+  private @Nullable InputStream input;
   private Path file = Path.of("");
   private long line;
+  private long lineOffset;
+  private long nextOffset;
 
   TextSource(List<Path> files, List<String> keys) {
     this.files = new ArrayDeque<>(files);
@@ -44,12 +57,8 @@ final class TextSource implements Iterator<String>, Closeable {
     try {
       boolean more = true;
       while (texts.isEmpty() && more) {
-        more = readLine();
+        more = advance();
       }
-    } catch (CharacterCodingException e) {
-      throw new UncheckedIOException(
-          new IOException(
-              file + ": after line " + line + ": expected UTF-8, found other bytes", e));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -65,22 +74,27 @@ final class TextSource implements Iterator<String>, Closeable {
   }
 
   /** Reads one line, or opens or closes a file; false when there is no file left. */
-  private boolean readLine() throws IOException {
-    if (reader == null) {
+  private boolean advance() throws IOException {
+    InputStream in = input;
+    if (in == null) {
       Path next = files.poll();
       if (next == null) {
         return false;
       }
       file = next;
       line = 0;
-      reader = Files.newBufferedReader(next, StandardCharsets.UTF_8);
+      nextOffset = 0;
+      chunkStart = 0;
+      chunkEnd = 0;
+      in = Files.newInputStream(next);
+      input = in;
     }
-    String text = reader.readLine();
-    if (text == null) {
+    byte[] bytes = readLine(in);
+    if (bytes == null) {
       close();
       return true;
     }
-    line++;
+    String text = decode(bytes);
     String name = file.toString();
     if (name.endsWith(".jsonl") || name.endsWith(".json")) {
       addValues(text);
@@ -88,6 +102,53 @@ final class TextSource implements Iterator<String>, Closeable {
       texts.add(text);
     }
     return true;
+  }
+
+  /** The bytes of the next line without its end; null at the end of the file. */
+  private byte @Nullable [] readLine(InputStream in) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    line++;
+    lineOffset = nextOffset;
+    while (true) {
+      if (chunkStart == chunkEnd) {
+        chunkStart = 0;
+        chunkEnd = Math.max(0, in.read(chunk));
+        if (chunkEnd == 0) {
+          return nextOffset == lineOffset ? null : withoutCarriageReturn(bytes.toByteArray());
+        }
+      }
+      int end = chunkStart;
+      while (end < chunkEnd && chunk[end] != '\n') {
+        end++;
+      }
+      if (bytes.size() + end - chunkStart > MAX_LINE_BYTES) {
+        throw corrupt(lineOffset, "a line of at most " + MAX_LINE_BYTES + " bytes", "more");
+      }
+      bytes.write(chunk, chunkStart, end - chunkStart);
+      nextOffset += end - chunkStart;
+      chunkStart = end;
+      if (end < chunkEnd) {
+        chunkStart++;
+        nextOffset++;
+        return withoutCarriageReturn(bytes.toByteArray());
+      }
+    }
+  }
+
+  private static byte[] withoutCarriageReturn(byte[] bytes) {
+    int last = bytes.length - 1;
+    return last >= 0 && bytes[last] == '\r' ? Arrays.copyOf(bytes, last) : bytes;
+  }
+
+  private String decode(byte[] bytes) throws CorruptTextException {
+    ByteBuffer in = ByteBuffer.wrap(bytes);
+    CharBuffer out = CharBuffer.allocate(bytes.length);
+    CoderResult result = StandardCharsets.UTF_8.newDecoder().decode(in, out, true);
+    if (result.isError()) {
+      int at = in.position();
+      throw corrupt(lineOffset + at, "UTF-8", String.format("the byte 0x%02x", bytes[at] & 0xFF));
+    }
+    return out.flip().toString();
   }
 
   private void addValues(String text) throws IOException {
@@ -98,38 +159,44 @@ final class TextSource implements Iterator<String>, Closeable {
     try {
       object = JSON.readTree(text);
     } catch (JsonProcessingException e) {
-      throw new IOException(
-          file + ": line " + line + ": expected a JSON object, found: " + e.getOriginalMessage(),
-          e);
+      CorruptTextException corrupt = corrupt(lineOffset, "a JSON object", e.getOriginalMessage());
+      corrupt.initCause(e);
+      throw corrupt;
     }
     if (!object.isObject()) {
-      throw new IOException(
-          file + ": line " + line + ": expected a JSON object, found " + object.getNodeType());
+      throw corrupt(lineOffset, "a JSON object", object.getNodeType());
     }
     for (String key : keys) {
       JsonNode value = object.get(key);
-      if (value != null && value.isArray()) {
-        value.forEach(element -> texts.add(element.asText()));
-      } else if (value != null && value.isTextual()) {
-        texts.add(value.textValue());
-      } else if (value != null) {
-        throw new IOException(
-            file
-                + ": line "
-                + line
-                + ": expected text under \""
-                + key
-                + "\", found "
-                + value.getNodeType());
+      if (value == null) {
+        throw corrupt(lineOffset, "the key \"" + key + "\"", "no such key");
+      }
+      if (value.isArray()) {
+        for (JsonNode element : value) {
+          addText(element, "a list of texts under \"" + key + "\"");
+        }
+      } else {
+        addText(value, "text under \"" + key + "\"");
       }
     }
   }
 
+  private void addText(JsonNode value, String expected) throws CorruptTextException {
+    if (!value.isTextual()) {
+      throw corrupt(lineOffset, expected, value.getNodeType());
+    }
+    texts.add(value.textValue());
+  }
+
+  private CorruptTextException corrupt(long byteOffset, String expected, Object found) {
+    return new CorruptTextException(file, line, byteOffset, expected, found);
+  }
+
   @Override
   public void close() throws IOException {
-    if (reader != null) {
-      reader.close();
-      reader = null;
+    if (input != null) {
+      input.close();
+      input = null;
     }
   }
 }

@@ -2,6 +2,9 @@ package io.github.pretrain4j.tokenizer.tool;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.Optional;
 import java.util.spi.ToolProvider;
@@ -53,21 +56,31 @@ public final class TokenizerTool implements ToolProvider {
   }
 
   private static int exitCode(Exception e) {
-    if (e instanceof IOException) {
+    if (e instanceof IOException || e instanceof UncheckedIOException) {
       return WORLD_FAILED;
     }
     return e instanceof IllegalArgumentException ? WRONG_USAGE : BUG;
   }
 
-  private static int report(PrintWriter err, Exception e, int code, Root root) {
-    String message = e.getMessage();
-    if (message == null || code == BUG) {
-      message = e.toString();
-    } else if (e instanceof NoSuchFileException missing) {
-      message = missing.getFile() + ": no such file";
+  /** Java's own exceptions about files often say no more than the file's name. */
+  private static String message(Exception e) {
+    if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
+      return message(unchecked.getCause());
     }
-    err.println(NAME + ": error: " + message);
-    if (root.stacktrace) {
+    if (e instanceof NoSuchFileException missing) {
+      return missing.getFile() + ": no such file";
+    }
+    if (e instanceof FileSystemException file && file.getReason() == null) {
+      String what =
+          e instanceof AccessDeniedException ? "permission denied" : e.getClass().getSimpleName();
+      return file.getFile() + ": " + what;
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+
+  private static int report(PrintWriter err, Exception e, int code, Root root) {
+    err.println(NAME + ": error: " + (code == BUG ? "a bug: " + e : message(e)));
+    if (root.stacktrace || code == BUG) {
       e.printStackTrace(err);
     }
     err.flush();

@@ -8,10 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.TokenizerWriteException;
 import io.github.pretrain4j.tokenizer.Tokenizers;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -188,5 +192,20 @@ class BpeTrainerTest {
     assertTrue(last.startsWith("merging "), last);
     String[] numbers = last.substring("merging ".length()).split("/", -1);
     assertEquals(numbers[1], numbers[0]);
+  }
+
+  @Test
+  void namesTheFileForWhichTheDiskIsFull() throws IOException {
+    Path target = Path.of("tokenizer.model");
+    try (FileChannel full = FileChannel.open(Path.of("/dev/full"), StandardOpenOption.WRITE)) {
+      TokenizerWriteException e =
+          assertThrows(
+              TokenizerWriteException.class,
+              () -> SentencePieceModel.write(full, ByteBuffer.allocate(9), target));
+      assertEquals(target, e.file());
+      assertEquals(0, e.byteOffset());
+      assertTrue(
+          String.valueOf(e.getMessage()).startsWith("tokenizer.model: cannot write at byte 0: "));
+    }
   }
 }

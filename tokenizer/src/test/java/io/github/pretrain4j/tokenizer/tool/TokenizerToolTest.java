@@ -100,7 +100,10 @@ class TokenizerToolTest {
     assertTrue(err.toString().contains("\tat "), err.toString());
     Files.writeString(folder.resolve("bad.jsonl"), "{\"text\":\"a\"}\n{\"text\":");
     assertEquals(1, run("train", "--input", at("bad.jsonl"), "--vocab-size", "280"));
-    assertTrue(err.toString().contains("bad.jsonl: line 2"), err.toString());
+    assertTrue(err.toString().contains("bad.jsonl: line 2 at byte 13"), err.toString());
+    Files.writeString(folder.resolve("keys.jsonl"), "{\"content\":\"a\"}\n");
+    assertEquals(1, run("train", "--input", at("keys.jsonl"), "--vocab-size", "280"));
+    assertTrue(err.toString().contains("expected the key \"text\""), err.toString());
   }
 
   @Test
