@@ -21,6 +21,8 @@ import java.util.List;
  */
 public final class WeightLoading {
   private static final int CHUNK = 1 << 18;
+  private static final String EMBEDDING = "embedding.word_embeddings.weight";
+  private static final String OUTPUT_LAYER = "output_layer.weight";
 
   private WeightLoading() {}
 
@@ -45,17 +47,53 @@ public final class WeightLoading {
       }
     }
     for (TensorInfo info : source.tensors()) {
-      boolean tiedCopy =
-          info.name().equals("output_layer.weight") && model.config().tiedEmbeddings();
+      boolean tiedCopy = info.name().equals(OUTPUT_LAYER) && model.config().tiedEmbeddings();
       if (model.parameters().find(info.name()) == null && !tiedCopy) {
         faults.add(info.name() + ": the model has no such parameter");
       }
+    }
+    if (faults.isEmpty() && model.config().tiedEmbeddings()) {
+      compareTiedCopy(source, faults);
     }
     if (!faults.isEmpty()) {
       throw new WeightMismatchException(origin, faults);
     }
     for (Parameter parameter : model.parameters().parameters()) {
       load(parameter, source);
+    }
+  }
+
+  private static void compareTiedCopy(TensorSource source, List<String> faults) throws IOException {
+    TensorInfo copy = source.find(OUTPUT_LAYER);
+    if (copy == null) {
+      return;
+    }
+    TensorInfo embedding = source.get(EMBEDDING);
+    if (!copy.shape().equals(embedding.shape()) || copy.type() != embedding.type()) {
+      faults.add(
+          "%s: tied to %s, expected %s %s, found %s %s"
+              .formatted(
+                  OUTPUT_LAYER,
+                  EMBEDDING,
+                  embedding.type(),
+                  embedding.shape(),
+                  copy.type(),
+                  copy.shape()));
+      return;
+    }
+    for (long start = 0; start < copy.byteCount(); start += CHUNK) {
+      int length = (int) Math.min(CHUNK, copy.byteCount() - start);
+      ByteBuffer expected = ByteBuffer.allocate(length);
+      ByteBuffer found = ByteBuffer.allocate(length);
+      source.read(EMBEDDING, start, expected);
+      source.read(OUTPUT_LAYER, start, found);
+      int mismatch = expected.flip().mismatch(found.flip());
+      if (mismatch >= 0) {
+        faults.add(
+            "%s: tied to %s, but its values differ from byte %d on"
+                .formatted(OUTPUT_LAYER, EMBEDDING, start + mismatch));
+        return;
+      }
     }
   }
 

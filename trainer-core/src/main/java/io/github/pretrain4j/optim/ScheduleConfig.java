@@ -28,10 +28,14 @@ public record ScheduleConfig(
   public ScheduleConfig {
     require(minLr >= 0, "min_lr is " + minLr + "; it must not be negative");
     require(maxLr >= minLr, "lr is " + maxLr + ", below min_lr " + minLr);
+    require(initLr >= 0, "lr_warmup_init is " + initLr + "; it must not be negative");
     require(initLr <= maxLr, "lr_warmup_init is " + initLr + ", above lr " + maxLr);
     require(
         lrDecaySteps > 0,
         "the learning rate decays over " + lrDecaySteps + " samples; it must be positive");
+    require(
+        lrWarmupSteps >= 0,
+        "the warm-up takes " + lrWarmupSteps + " samples; it must not be negative");
     require(
         lrWarmupSteps < lrDecaySteps,
         "the warm-up takes "
@@ -44,6 +48,13 @@ public record ScheduleConfig(
     require(
         lrDecayStyle != LearningRateDecay.WARMUP_STABLE_DECAY || wsdDecaySteps > 0,
         "lr_decay_style WSD needs lr_wsd_decay_iters");
+    require(
+        0 <= wsdDecaySteps && wsdDecaySteps <= lrDecaySteps,
+        "the last stretch of WSD takes "
+            + wsdDecaySteps
+            + " samples, more than the decay's "
+            + lrDecaySteps
+            + " or less than none");
   }
 
   private static void require(boolean holds, String message) {

@@ -28,6 +28,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,7 @@ final class CheckpointLoader implements AutoCloseable {
     if (load != null && isCheckpoint(load)) {
       return open(load, config, options.finetune());
     }
+    refuseUntrackedIterations(options);
     if (options.exitOnMissingCheckpoint()) {
       throw new IllegalArgumentException(
           load + ": there is no checkpoint, and exit_on_missing_checkpoint is given");
@@ -77,7 +79,43 @@ final class CheckpointLoader implements AutoCloseable {
       throw new IllegalArgumentException(
           load + ": there is no checkpoint to take weights from, and finetune is given");
     }
+    if (load != null && !options.loadsWhereItSaves()) {
+      throw new IllegalArgumentException(
+          load
+              + ": there is no checkpoint to load (no "
+              + TRACKER
+              + "); only a load that is also save may be empty at first");
+    }
     return null;
+  }
+
+  /** The tracker that {@code load} lacks, if a checkpoint was looked for and is not there. */
+  static @Nullable Path missing(CheckpointOptions options) throws IOException {
+    Path load = options.load();
+    return load == null || options.ckptStep() != null || isCheckpoint(load)
+        ? null
+        : load.resolve(TRACKER);
+  }
+
+  /**
+   * Iterations without a tracker are a run that lost it: to start over would overwrite them. One of
+   * them alone, where the run itself saves, is what a stop during the first save leaves.
+   */
+  private static void refuseUntrackedIterations(CheckpointOptions options) throws IOException {
+    Path load = options.load();
+    if (load == null || !Files.isDirectory(load)) {
+      return;
+    }
+    List<String> names = new ArrayList<>();
+    try (var children = Files.newDirectoryStream(load, "iter_*")) {
+      children.forEach(child -> names.add(String.valueOf(child.getFileName())));
+    }
+    Collections.sort(names);
+    if (names.size() > (options.loadsWhereItSaves() ? 1 : 0)) {
+      throw new IllegalArgumentException(
+          "%s: has %s but no %s to say which one counts: give ckpt_step, or write the iteration into that file"
+              .formatted(load, String.join(", ", names), TRACKER));
+    }
   }
 
   /** Whether there is something that claims to be a checkpoint, however damaged. */
@@ -110,6 +148,13 @@ final class CheckpointLoader implements AutoCloseable {
   /** The iteration the run is at after loading. */
   long iteration() {
     return weightsOnly ? 0 : checkpoint.iteration();
+  }
+
+  /** Where the run stands after loading. */
+  TrainData.Position position() {
+    return weightsOnly
+        ? TrainData.Position.START
+        : new TrainData.Position(checkpoint.iteration(), argument("consumed_valid_samples"));
   }
 
   /** Fills the model. */
@@ -155,6 +200,12 @@ final class CheckpointLoader implements AutoCloseable {
     }
     PyDict state = dictionary(requireState("opt_param_scheduler"), "opt_param_scheduler");
     ScheduleConfig saved;
+    if (configured.wsdDecaySteps() > integer(state, "lr_decay_steps")) {
+      throw new IllegalArgumentException(
+          "%s: lr_wsd_decay_iters are %d samples, the checkpoint's whole decay takes %d"
+              .formatted(
+                  directory(), configured.wsdDecaySteps(), integer(state, "lr_decay_steps")));
+    }
     try {
       saved =
           new ScheduleConfig(

@@ -21,6 +21,13 @@ public record CheckpointOptions(
     @JsonPropertyDescription("do not load random state") boolean noLoadRng,
     @JsonPropertyDescription("stop if load has no checkpoint") boolean exitOnMissingCheckpoint) {
 
+  /** Whether an interrupted run goes on by starting it again, and its first start finds nothing. */
+  boolean loadsWhereItSaves() {
+    return load != null
+        && save != null
+        && load.toAbsolutePath().normalize().equals(save.toAbsolutePath().normalize());
+  }
+
   void check(Faults faults) {
     faults.unless((save == null) == (saveInterval == null), "save and save_interval go together");
     faults.unlessPositive("save_interval", saveInterval);

@@ -2,6 +2,7 @@ package io.github.pretrain4j.train;
 
 import io.github.pretrain4j.train.TrainListener.Milestone.Exiting;
 import io.github.pretrain4j.train.TrainListener.Milestone.Loading;
+import io.github.pretrain4j.train.TrainListener.Milestone.NoCheckpoint;
 import io.github.pretrain4j.train.TrainListener.Milestone.Saved;
 import io.github.pretrain4j.train.TrainListener.Milestone.Saving;
 import io.github.pretrain4j.train.TrainListener.Milestone.SetupDone;
@@ -108,6 +109,12 @@ public final class MegatronLog implements TrainListener {
                   + loading.directory()
                   + " at iteration "
                   + loading.iteration());
+      case NoCheckpoint missing -> {
+        print("WARNING: could not find the metadata file " + missing.tracker());
+        if (missing.random()) {
+          print("    will not load any checkpoints and will start from random");
+        }
+      }
       case TrainingStarts starts -> {
         print("training ...");
         print("[before the start of training step] datetime: " + now() + " ");

@@ -29,6 +29,7 @@ record ModelChoice(TransformerConfig config, int paddedVocabSize) {
       throws IOException {
     ModelOptions model = options.model();
     TransformerConfig config = architecture(model, checkpoint, tokenizer);
+    checkGivenOptions(model, config);
     if (model.vocabSize() != null) {
       config = config.toBuilder().vocabSize(model.vocabSize()).build();
     }
@@ -124,6 +125,47 @@ record ModelChoice(TransformerConfig config, int paddedVocabSize) {
       builder.normEpsilon(model.normEpsilon());
     }
     return builder.build();
+  }
+
+  /**
+   * Where config.json or a checkpoint settle the architecture, options that describe it as well
+   * have to say the same. A switch that is off says nothing: off is also what it is when left out.
+   */
+  private static void checkGivenOptions(ModelOptions model, TransformerConfig config) {
+    Faults faults = new Faults();
+    compare(faults, "model_name", model.modelName(), config.family());
+    compare(faults, "num_layers", model.numLayers(), config.numLayers());
+    compare(faults, "hidden_size", model.hiddenSize(), config.hiddenSize());
+    compare(faults, "ffn_hidden_size", model.ffnHiddenSize(), config.ffnHiddenSize());
+    compare(faults, "num_attention_heads", model.numAttentionHeads(), config.numAttentionHeads());
+    compare(faults, "num_query_groups", model.numQueryGroups(), config.numQueryGroups());
+    compare(faults, "kv_channels", model.kvChannels(), config.kvChannels());
+    compare(
+        faults,
+        "max_position_embeddings",
+        model.maxPositionEmbeddings(),
+        config.maxPositionEmbeddings());
+    compare(faults, "rotary_base", model.rotaryBase(), config.rotaryBase());
+    compare(faults, "norm_epsilon", model.normEpsilon(), config.normEpsilon());
+    faults.unless(
+        !model.addQkvBias() || config.qkvBias(),
+        "add_qkv_bias is given, the model has no such bias");
+    faults.unless(
+        !model.untieEmbeddingsAndOutputWeights() || !config.tiedEmbeddings(),
+        "untie_embeddings_and_output_weights is given, the model's are tied");
+    faults.unless(
+        !model.groupQueryAttention()
+            || model.numQueryGroups() != null
+            || config.numQueryGroups() < config.numAttentionHeads(),
+        "group_query_attention is given, the model has as many query groups as heads");
+    faults.throwIfAny(
+        (model.useCheckpointArgs() ? "the checkpoint" : "hf_config " + model.hfConfig())
+            + " and the options describe different models");
+  }
+
+  private static void compare(Faults faults, String name, @Nullable Object given, Object model) {
+    faults.unless(
+        given == null || given.equals(model), name + " is " + given + ", the model's is " + model);
   }
 
   /** A checkpoint of ours knows its architecture exactly: whoever says otherwise is wrong. */

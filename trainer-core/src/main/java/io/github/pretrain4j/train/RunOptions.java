@@ -81,6 +81,21 @@ public record RunOptions(
     faults.unlessPositive("train_iters", trainIters);
     faults.unlessPositive("train_samples", trainSamples);
     faults.unlessPositive("seed", seed);
+    if (trainSamples != null && trainSamples > 0 && batchSize() > 0) {
+      faults.unless(
+          trainSamples >= batchSize(),
+          "train_samples " + trainSamples + " is less than one batch of " + batchSize());
+      faults.unless(
+          trainSamples / batchSize() <= Integer.MAX_VALUE,
+          "train_samples " + trainSamples + " is more than 2^31 - 1 iterations");
+    }
+    faults.unless(
+        (long) evalIters * batchSize() <= Integer.MAX_VALUE,
+        "eval_iters "
+            + evalIters
+            + " of "
+            + batchSize()
+            + " samples are more than 2^31 - 1 samples");
     faults.unlessPositive("log_interval", logInterval);
     faults.unlessPositive("eval_interval", evalInterval);
     faults.unless(evalIters >= 0, "eval_iters must not be negative, is " + evalIters);

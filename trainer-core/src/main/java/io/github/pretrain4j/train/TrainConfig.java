@@ -41,6 +41,9 @@ public record TrainConfig(
             + " is less than seq_length "
             + data.seqLength());
     faults.unless(
+        (long) run.microBatchSize() * data.seqLength() <= Integer.MAX_VALUE,
+        "a micro-batch of micro_batch_size x seq_length is more than 2^31 - 1 tokens");
+    faults.unless(
         !model.useCheckpointArgs()
             || checkpoint.load() != null
             || checkpoint.pretrainedCheckpoint() != null,

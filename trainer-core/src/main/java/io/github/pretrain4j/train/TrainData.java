@@ -25,6 +25,11 @@ final class TrainData implements AutoCloseable {
   private @Nullable PretrainingSampler trainSampler;
   private @Nullable PretrainingSampler validSampler;
 
+  /** Where a run goes on. */
+  record Position(long iteration, long consumedValidSamples) {
+    static final Position START = new Position(0, 0);
+  }
+
   private TrainData(TrainConfig config, int vocabularyRows, GptDataset.Splits splits) {
     this.vocabularyRows = vocabularyRows;
     this.microBatchSize = config.run().microBatchSize();
@@ -32,13 +37,27 @@ final class TrainData implements AutoCloseable {
     this.splits = splits;
   }
 
-  /** Opens everything; index caches are built as needed. */
-  static TrainData open(TrainConfig config, TrainTokenizer tokenizer, int vocabularyRows)
+  /**
+   * Opens everything; index caches are built as needed.
+   *
+   * <p>The validation split has as many samples as Megatron gives it, and more where a run goes on
+   * with a larger {@code eval_interval} or a smaller {@code eval_iters} than before: those that
+   * were consumed and those that are still to come.
+   */
+  static TrainData open(
+      TrainConfig config, TrainTokenizer tokenizer, int vocabularyRows, Position start)
       throws IOException {
     DataOptions options = config.data();
     RunOptions run = config.run();
     long evaluated = (long) run.evalIters() * run.batchSize();
     long evaluations = 1L + run.iterations() / run.evalInterval();
+    long evaluationsDone = start.iteration() / run.evalInterval();
+    long validSamples =
+        Math.max(
+            evaluations * evaluated,
+            Math.addExact(
+                start.consumedValidSamples(),
+                Math.max(1, evaluations - evaluationsDone) * evaluated));
     Path prefix = Path.of(options.dataPath().getFirst());
     TrainData data =
         new TrainData(
@@ -48,7 +67,7 @@ final class TrainData implements AutoCloseable {
                 prefix,
                 datasetConfig(config, tokenizer, options.split(), prefix),
                 run.samples(),
-                evaluations * evaluated,
+                run.evalIters() == 0 ? 0 : validSamples,
                 evaluated));
     try {
       for (String set : options.extraValidDataPath()) {

@@ -72,6 +72,14 @@ public interface TrainListener {
     /** A checkpoint is about to be loaded. */
     record Loading(Path directory, long iteration) implements Milestone {}
 
+    /**
+     * {@code load} has no checkpoint.
+     *
+     * @param tracker the file that would name one
+     * @param random whether the run therefore starts from random weights
+     */
+    record NoCheckpoint(Path tracker, boolean random) implements Milestone {}
+
     /** The loop starts. */
     record TrainingStarts(long iteration) implements Milestone {}
 

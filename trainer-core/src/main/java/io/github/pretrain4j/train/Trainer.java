@@ -92,9 +92,19 @@ public final class Trainer implements AutoCloseable {
       }
       TrainTokenizer tokenizer = TrainTokenizer.open(config.data(), config.model());
       try (CheckpointLoader loader = CheckpointLoader.open(config)) {
+        Path missing = CheckpointLoader.missing(config.checkpoint());
+        if (missing != null) {
+          report(new Milestone.NoCheckpoint(missing, loader == null));
+        }
         ModelChoice choice =
             ModelChoice.of(config, loader == null ? null : loader.checkpoint(), tokenizer);
-        data = opened(TrainData.open(config, tokenizer, choice.paddedVocabSize()));
+        data =
+            opened(
+                TrainData.open(
+                    config,
+                    tokenizer,
+                    choice.paddedVocabSize(),
+                    loader == null ? TrainData.Position.START : loader.position()));
         ComputeDevice device = opened(openDevice(config.run()));
         model =
             opened(
@@ -123,7 +133,7 @@ public final class Trainer implements AutoCloseable {
           loader.loadWeights(model);
           scheduler = new OptimizerParamScheduler(loader.schedule(config.schedule()));
           state = loader.resume(optimizer, scheduler, device);
-          boolean resumed = Objects.equals(config.checkpoint().load(), config.checkpoint().save());
+          boolean resumed = config.checkpoint().loadsWhereItSaves();
           lastSaved = resumed && state.iteration() > 0 ? state.iteration() : NOTHING_SAVED;
         }
         trainTape = opened(Tape.training(device));

@@ -155,4 +155,32 @@ final class LanguageModelTest {
       assertEquals(0, device.memoryUse().allocations());
     }
   }
+
+  @Test
+  void comparesATiedOutputLayerWithTheEmbedding() throws IOException {
+    try (ComputeDevice device = device();
+        LanguageModel model =
+            LanguageModels.build(config().withTiedEmbeddings(true), 128, 64, false, device)) {
+      Initialization.fill(model, 1, 0.02);
+      ArrayTensorSource source = new ArrayTensorSource();
+      for (Parameter parameter : model.parameters().parameters()) {
+        source.put(parameter.name(), parameter.shape(), parameter.valueToArray());
+      }
+      float[] copy = embedding(model);
+      source.put("output_layer.weight", List.of(128L, 32L), copy);
+      WeightLoading.load(model, source, "memory");
+      copy[77] += 1;
+      source.put("output_layer.weight", List.of(128L, 32L), copy);
+      WeightMismatchException e =
+          assertThrows(
+              WeightMismatchException.class, () -> WeightLoading.load(model, source, "memory"));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("values differ from byte 3"), e::getMessage);
+      source.put("output_layer.weight", List.of(64L, 64L), copy);
+      e =
+          assertThrows(
+              WeightMismatchException.class, () -> WeightLoading.load(model, source, "memory"));
+      assertTrue(String.valueOf(e.getMessage()).contains("found F32 [64, 64]"), e::getMessage);
+    }
+  }
 }

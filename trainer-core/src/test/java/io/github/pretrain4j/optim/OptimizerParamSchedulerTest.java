@@ -76,7 +76,27 @@ final class OptimizerParamSchedulerTest {
   void refusesSchedulesThatContradictThemselves() {
     assertThrows(IllegalArgumentException.class, () -> cosine(1e-3, 2e-3, 0, 10));
     assertThrows(IllegalArgumentException.class, () -> cosine(1e-3, 1e-4, 10, 10));
+    assertThrows(IllegalArgumentException.class, () -> cosine(1e-3, 1e-4, -1, 10));
+    assertThrows(IllegalArgumentException.class, () -> wsd(-1e-4, 5));
+    assertThrows(IllegalArgumentException.class, () -> wsd(0, 11));
+    assertEquals(10, wsd(0, 10).wsdDecaySteps());
     assertThrows(IllegalArgumentException.class, () -> LearningRateDecay.of("cosinus"));
+  }
+
+  private static ScheduleConfig wsd(double initLr, long wsdDecaySteps) {
+    return new ScheduleConfig(
+        initLr,
+        1e-3,
+        1e-4,
+        0,
+        10,
+        LearningRateDecay.WARMUP_STABLE_DECAY,
+        0.1,
+        0.1,
+        10,
+        WeightDecayIncrease.CONSTANT,
+        wsdDecaySteps,
+        AnnealingStyle.EXPONENTIAL);
   }
 
   private static ScheduleConfig cosine(double maxLr, double minLr, double warmup, long decay) {

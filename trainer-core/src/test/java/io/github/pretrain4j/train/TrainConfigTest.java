@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -179,5 +180,24 @@ final class TrainConfigTest {
     assertNotNull(message);
     assertTrue(message.contains(part), message);
     return message;
+  }
+
+  @Test
+  void refusesRunsOfNoIterationOrMoreThanFit() {
+    assertRunFault("train_samples 3 is less than one batch of 4", "train_samples", 3);
+    assertRunFault("more than 2^31 - 1 iterations", "train_samples", 1L << 40);
+    assertRunFault("more than 2^31 - 1 samples", "eval_iters", Integer.MAX_VALUE);
+    assertRunFault("more than 2^31 - 1 tokens", "seq_length", Integer.MAX_VALUE);
+  }
+
+  private static void assertRunFault(String part, String name, Number value) {
+    Map<String, Object> options = TinyTraining.options(Path.of("d"), Path.of("s"));
+    options.put(name, value);
+    if (name.equals("train_samples")) {
+      options.remove("train_iters");
+    }
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> TrainConfig.of(options));
+    assertTrue(String.valueOf(e.getMessage()).contains(part), e::getMessage);
   }
 }

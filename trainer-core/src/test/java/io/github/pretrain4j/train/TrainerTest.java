@@ -304,4 +304,110 @@ final class TrainerTest {
     assertEquals(20, recorder.iterations.size());
     assertTrue(recorder.iterations.getLast().loss() < recorder.iterations.getFirst().loss() - 1);
   }
+
+  private static String refusal(Map<String, Object> options) {
+    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> run(options));
+    return String.valueOf(e.getMessage());
+  }
+
+  @Test
+  void listsEveryModelOptionThatContradictsConfigJson() {
+    Map<String, Object> options = options("out");
+    Map<String, Object> wrong =
+        Map.of(
+            "model_name",
+            "qwen2",
+            "ffn_hidden_size",
+            64,
+            "num_query_groups",
+            4,
+            "kv_channels",
+            16,
+            "max_position_embeddings",
+            128,
+            "rotary_base",
+            500_000.0,
+            "norm_epsilon",
+            1e-6,
+            "add_qkv_bias",
+            true);
+    options.putAll(wrong);
+    String message = refusal(options);
+    wrong.keySet().forEach(name -> assertTrue(message.contains(name + " is "), message));
+    assertTrue(message.contains("ffn_hidden_size is 64, the model's is 48"), message);
+  }
+
+  @Test
+  void takesModelOptionsThatRepeatConfigJson() throws IOException {
+    Map<String, Object> options = options("out");
+    options.put("ffn_hidden_size", 48);
+    options.put("group_query_attention", true);
+    options.put("num_query_groups", 2);
+    options.put("norm_epsilon", 1e-5);
+    options.put("rotary_base", 10_000);
+    options.put("untie_embeddings_and_output_weights", true);
+    Trainer.create(TrainConfig.of(options)).close();
+  }
+
+  @Test
+  void comparesModelOptionsWithTheCheckpointsArguments() throws IOException {
+    run(options("base"));
+    Map<String, Object> options = options("base");
+    options.remove("hf_config");
+    options.put("use_checkpoint_args", true);
+    options.put("ffn_hidden_size", 64);
+    options.put("max_position_embeddings", 32);
+    String message = refusal(options);
+    assertTrue(message.contains("ffn_hidden_size is 64, the model's is 48"), message);
+    assertTrue(message.contains("max_position_embeddings is 32, the model's is 64"), message);
+  }
+
+  @Test
+  void resumesWithFewerOrSmallerEvaluations() throws IOException {
+    Map<String, Object> options = options("out");
+    options.put("eval_interval", 1);
+    options.put("eval_iters", 6);
+    options.put("exit_interval", 6);
+    run(options);
+    options.put("eval_interval", 4);
+    options.put("eval_iters", 1);
+    Recorder recorder = new Recorder();
+    assertTrue(run(options, recorder).finished());
+    assertEquals(
+        2, recorder.evaluations.stream().filter(e -> e.set().equals("validation")).count());
+  }
+
+  @Test
+  void refusesALoadWithoutCheckpointThatIsNotWhereItSaves() throws IOException {
+    Map<String, Object> options = options("out");
+    options.put("load", directory.resolve("typo").toString());
+    String message = refusal(options);
+    assertTrue(message.contains("typo: there is no checkpoint to load"), message);
+    options.put("load", directory.resolve("x").resolve("..").resolve("out").toString());
+    Trainer.create(TrainConfig.of(options)).close();
+  }
+
+  @Test
+  void refusesIterationsWithoutATracker() throws IOException {
+    run(options("out"));
+    Files.delete(directory.resolve("out").resolve("latest_checkpointed_iteration.txt"));
+    String message = refusal(options("out"));
+    assertTrue(message.contains("iter_0000002, iter_0000004"), message);
+    assertTrue(message.contains("ckpt_step"), message);
+  }
+
+  @Test
+  void saysThatItStartsFromRandomWeights() throws IOException {
+    Map<String, Object> options = options("out");
+    StringWriter text = new StringWriter();
+    TrainConfig config = TrainConfig.of(options);
+    Trainer.create(config, new MegatronLog(new PrintWriter(text), Clock.systemUTC(), config))
+        .close();
+    assertEquals(
+        List.of(
+            "WARNING: could not find the metadata file "
+                + directory.resolve("out").resolve("latest_checkpointed_iteration.txt"),
+            "    will not load any checkpoints and will start from random"),
+        text.toString().lines().limit(2).toList());
+  }
 }
