@@ -31,6 +31,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -267,9 +269,10 @@ final class CheckpointLoader implements AutoCloseable {
     }
     PyDict state = dictionary(root.get("state"), "optimizer.state");
     List<List<Integer>> indices = groupIndices(root.get("param_groups"), optimizer);
-    long step = 0;
+    Set<Long> steps = new TreeSet<>();
     int entries = 0;
     for (int g = 0; g < indices.size(); g++) {
+      PickleObject groupStep = groupStep(root, g);
       Group group = optimizer.groups().get(g);
       for (int i = 0; i < group.parameters().size(); i++) {
         Parameter parameter = group.parameters().get(i);
@@ -279,7 +282,8 @@ final class CheckpointLoader implements AutoCloseable {
         }
         PyDict entry = dictionary(found, "optimizer state of " + parameter.name());
         entries++;
-        step = Math.max(step, step(entry));
+        PickleObject own = entry.get("step");
+        steps.add(step(own == null ? groupStep : own, parameter));
         load(entry, "exp_avg", parameter, optimizer.moments(parameter).expAvg(), device);
         load(entry, "exp_avg_sq", parameter, optimizer.moments(parameter).expAvgSq(), device);
       }
@@ -287,7 +291,18 @@ final class CheckpointLoader implements AutoCloseable {
     if (entries != state.entries().size()) {
       throw corrupt("optimizer.state", entries + " entries", state.entries().size());
     }
-    optimizer.restoreStep(step);
+    if (steps.size() > 1) {
+      throw corrupt("optimizer step", "the same for all parameters", steps);
+    }
+    optimizer.restoreStep(steps.isEmpty() ? 0 : steps.iterator().next());
+  }
+
+  /** The fused optimizers of Apex and Transformer Engine count steps per group, not parameter. */
+  private static @Nullable PickleObject groupStep(PyDict root, int group) {
+    return root.get("param_groups") instanceof PyList groups
+            && groups.items().get(group) instanceof PyDict entry
+        ? entry.get("step")
+        : null;
   }
 
   private List<List<Integer>> groupIndices(@Nullable PickleObject groups, AdamW optimizer)
@@ -320,15 +335,22 @@ final class CheckpointLoader implements AutoCloseable {
         groups == null ? "none" : "other");
   }
 
-  private long step(PyDict entry) throws IOException {
-    if (entry.get("step") instanceof TensorReference tensor
-        && tensor.elementCount() == 1
-        && tensor.type() == DataType.F32) {
-      ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-      checkpoint.read(tensor, 0, bytes);
-      return (long) bytes.getFloat(0);
+  private long step(@Nullable PickleObject value, Parameter parameter) throws IOException {
+    String what = "optimizer step of " + parameter.name();
+    if (!(value instanceof TensorReference tensor)) {
+      return whole(number(value, what), what);
     }
-    return integer(entry, "step");
+    boolean single = tensor.type() == DataType.F32;
+    boolean integer = tensor.type() == DataType.I32 || tensor.type() == DataType.I64;
+    if (tensor.elementCount() != 1 || !(single || integer)) {
+      throw corrupt(what, "one number", tensor.type() + " " + tensor.shape());
+    }
+    ByteBuffer bytes = ByteBuffer.allocate(tensor.type().bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    checkpoint.read(tensor, 0, bytes);
+    if (single) {
+      return whole(bytes.getFloat(0), what);
+    }
+    return tensor.type() == DataType.I32 ? bytes.getInt(0) : bytes.getLong(0);
   }
 
   private void load(
@@ -370,7 +392,10 @@ final class CheckpointLoader implements AutoCloseable {
   }
 
   private long integer(PyDict dict, String key) throws IOException {
-    double value = number(dict, key);
+    return whole(number(dict, key), key);
+  }
+
+  private long whole(double value, String key) throws IOException {
     if (value != Math.rint(value) || Math.abs(value) > 1L << 53) {
       throw corrupt(key, "a whole number", value);
     }

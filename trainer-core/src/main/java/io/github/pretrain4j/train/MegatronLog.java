@@ -23,7 +23,8 @@ import java.util.Locale;
  *
  * <p>An iteration line comes every {@code log_interval} iterations and shows the mean loss of the
  * interval, the learning rate of the next iteration, and the wall time per iteration without
- * evaluation and saving. Numbers are rounded as C does: from the exact binary value, half to even.
+ * evaluation and saving. The gradient norm is there unless {@code clip_grad} is 0, where Megatron
+ * does not compute it. Numbers are rounded as C does: from the exact binary value, half to even.
  */
 public final class MegatronLog implements TrainListener {
   private static final DateTimeFormatter SECONDS =
@@ -33,6 +34,7 @@ public final class MegatronLog implements TrainListener {
   private final Clock clock;
   private final int logInterval;
   private final boolean logThroughput;
+  private final boolean logGradientNorm;
 
   private double lossSum;
   private int iterations;
@@ -43,6 +45,7 @@ public final class MegatronLog implements TrainListener {
     this.clock = clock;
     this.logInterval = config.run().logInterval();
     this.logThroughput = config.run().logThroughput();
+    this.logGradientNorm = config.optimizer().clipGrad() > 0;
   }
 
   @Override
@@ -76,7 +79,9 @@ public final class MegatronLog implements TrainListener {
       line.append(" lm loss: ").append(scientific(loss)).append(" |");
     }
     line.append(" loss scale: 1.0 |");
-    line.append(" grad norm: ").append(fixed(report.gradientNorm(), 3)).append(" |");
+    if (logGradientNorm) {
+      line.append(" grad norm: ").append(fixed(report.gradientNorm(), 3)).append(" |");
+    }
     line.append(" number of skipped iterations:   0 | number of nan iterations:   0 |");
     return line.toString();
   }

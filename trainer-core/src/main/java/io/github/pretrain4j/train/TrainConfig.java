@@ -13,8 +13,9 @@ import java.util.Map;
  * JSON file with the names in snake case ({@code "micro_batch_size": 2}) and flags in kebab case
  * ({@code --micro-batch-size 2}), where a flag wins over the file. A name that is unknown is an
  * error that suggests the nearest one. What Megatron offers and this version does not carry out is
- * refused, never ignored; where Megatron's own default is something not supported here (dropout
- * 0.1, LayerNorm, learned positions) the option has to be given.
+ * refused, never ignored, save for the options that say how Megatron computes and not what, which
+ * {@link #usage} lists as having no effect; where Megatron's own default is something not supported
+ * here (dropout 0.1, LayerNorm, learned positions) the option has to be given.
  *
  * <p>The constructor checks every value and every combination and reports all faults in one {@link
  * IllegalArgumentException}. What depends on files (checkpoint, tokenizer, data) is checked by

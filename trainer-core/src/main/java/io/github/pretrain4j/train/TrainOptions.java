@@ -20,10 +20,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +60,55 @@ final class TrainOptions {
           Map.entry("qk_layernorm", "queries and keys are not normalised"),
           Map.entry("recompute_granularity", "activations are kept"),
           Map.entry("recompute_activations", "activations are kept"),
+          Map.entry("window_size", "config.json's sliding_window takes its place"),
+          Map.entry("rotary_interpolation_factor", "config.json's rope_scaling takes its place"),
+          Map.entry("rotary_seq_len_interpolation_factor", "config.json's takes its place"),
+          Map.entry("train_data_path", "data_path and split take its place"),
+          Map.entry("valid_data_path", "data_path and split take its place"),
+          Map.entry("test_data_path", "data_path and split take its place"),
+          Map.entry("data_args_path", "data_path takes its place"),
+          Map.entry("mock_data", "data_path takes its place"),
+          Map.entry("dataloader_type", "samples come in order"),
+          Map.entry("async_save", "checkpoints are saved at once"),
+          Map.entry("use_dist_ckpt", "checkpoints are of the torch format"),
           Map.entry("tensorboard_dir", "metrics_file takes its place"));
+
+  private static final String ANY = "";
+
+  /**
+   * Options of Megatron that scripts commonly pass and that change nothing here: how it computes,
+   * not what. They are accepted and do nothing; an option that takes a value only with the one that
+   * is neutral, or, where {@link #ANY} stands, with any. Empty: a switch.
+   */
+  private static final Map<String, Optional<String>> NO_EFFECT = noEffect();
+
+  private static Map<String, Optional<String>> noEffect() {
+    Map<String, Optional<String>> options = new TreeMap<>();
+    for (String name :
+        List.of(
+            "use_flash_attn",
+            "use_mcore_models",
+            "no_masked_softmax_fusion",
+            "no_bias_gelu_fusion",
+            "no_bias_swiglu_fusion",
+            "no_bias_dropout_fusion",
+            "no_rope_fusion",
+            "no_gradient_accumulation_fusion",
+            "no_async_tensor_model_parallel_allreduce",
+            "attention_softmax_in_fp32",
+            "accumulate_allreduce_grads_in_fp32",
+            "log_progress")) {
+      options.put(name, Optional.empty());
+    }
+    for (String name :
+        List.of("transformer_impl", "num_workers", "distributed_timeout_minutes", "local_rank")) {
+      options.put(name, Optional.of(ANY));
+    }
+    options.put("distributed_backend", Optional.of("nccl"));
+    options.put("rotary_percent", Optional.of("1.0"));
+    options.put("ckpt_format", Optional.of("torch"));
+    return Collections.unmodifiableMap(options);
+  }
 
   private static final Set<String> NOT_RECORDED =
       Set.of(
@@ -79,6 +130,7 @@ final class TrainOptions {
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
           .addModule(paths())
@@ -152,7 +204,10 @@ final class TrainOptions {
     TrainOptions table = new TrainOptions();
     ObjectNode given = table.mapper.createObjectNode();
     for (int i = 0; i < flags.length; i++) {
-      if (flags[i].equals("--config") && i + 1 < flags.length) {
+      if (flags[i].equals("--config")) {
+        if (i + 1 == flags.length) {
+          throw new IllegalArgumentException("--config needs a value");
+        }
         table.addFile(Path.of(flags[i + 1]), given);
       } else if (flags[i].startsWith("--config=")) {
         table.addFile(Path.of(flags[i].substring("--config=".length())), given);
@@ -227,6 +282,13 @@ final class TrainOptions {
         lines.add(option.flag() + value + "  " + option.meaning() + byDefault);
       }
     }
+    NO_EFFECT.forEach(
+        (name, only) ->
+            lines.add(
+                "--"
+                    + name.replace('_', '-')
+                    + only.map(value -> value.equals(ANY) ? " VALUE" : " " + value).orElse("")
+                    + "  no effect: accepted for scripts of Megatron"));
     return lines;
   }
 
@@ -247,9 +309,18 @@ final class TrainOptions {
       throw new IllegalArgumentException(
           file + ": expected a JSON object of options, found " + root.getNodeType());
     }
+    Set<String> seen = new HashSet<>();
     object
         .properties()
-        .forEach(entry -> given.set(entry.getKey().replace('-', '_'), entry.getValue()));
+        .forEach(
+            entry -> {
+              String name = entry.getKey().replace('-', '_');
+              if (!seen.add(name)) {
+                throw new IllegalArgumentException(
+                    file + ": Duplicate option " + name + " in two spellings");
+              }
+              given.set(name, entry.getValue());
+            });
   }
 
   private void addFlags(String[] flags, ObjectNode given) {
@@ -270,6 +341,15 @@ final class TrainOptions {
         i += equals < 0 ? 1 : 0;
         continue;
       }
+      Optional<String> neutral = NO_EFFECT.get(name);
+      if (neutral != null) {
+        boolean separate = neutral.isPresent() && equals < 0 && i < flags.length;
+        if (separate) {
+          values.add(flags[i++]);
+        }
+        requireNeutral(name, neutral, values.isEmpty() ? null : values.getFirst());
+        continue;
+      }
       Option option = option(name);
       if (option.isList() && equals < 0) {
         while (i < flags.length && !flags[i].startsWith("--")) {
@@ -279,6 +359,26 @@ final class TrainOptions {
         values.add(flags[i++]);
       }
       given.set(name, value(option, values));
+    }
+  }
+
+  /** An option without effect must not ask for anything else than what happens anyway. */
+  private static void requireNeutral(
+      String name, Optional<String> neutral, @Nullable String value) {
+    if (neutral.isEmpty()) {
+      if (value != null && !value.equals("true")) {
+        throw new IllegalArgumentException("option " + name + " takes no value, found " + value);
+      }
+      return;
+    }
+    if (value == null) {
+      throw new IllegalArgumentException("--" + name.replace('_', '-') + " needs a value");
+    }
+    String only = neutral.get();
+    if (!only.equals(ANY) && !value.equals(only) && !plainNumber(value + ".0").equals(only)) {
+      throw new IllegalArgumentException(
+          "option %s of Megatron is not supported yet with the value %s (only %s)"
+              .formatted(name, value, only));
     }
   }
 
@@ -332,8 +432,10 @@ final class TrainOptions {
       throw new IllegalArgumentException(
           "option " + name + " of Megatron is not supported yet (" + reason + "); leave it out");
     }
+    String nearest = nearest(name);
+    boolean near = editDistance(name, nearest) <= Math.max(3, name.length() / 3);
     throw new IllegalArgumentException(
-        "unknown option " + name + "; did you mean " + nearest(name) + "?");
+        "unknown option " + name + (near ? "; did you mean " + nearest + "?" : ""));
   }
 
   private String nearest(String name) {
@@ -368,6 +470,13 @@ final class TrainOptions {
   }
 
   private TrainConfig bind(ObjectNode given) {
+    NO_EFFECT.forEach(
+        (name, neutral) -> {
+          JsonNode value = given.remove(name);
+          if (value != null) {
+            requireNeutral(name, neutral, value.asText());
+          }
+        });
     given.fieldNames().forEachRemaining(this::option);
     return new TrainConfig(
         bind(given, ModelOptions.class),

@@ -21,7 +21,12 @@ final class MegatronLogTest {
   private final StringWriter text = new StringWriter();
 
   private MegatronLog log(boolean throughput) {
+    return log(throughput, 1.0);
+  }
+
+  private MegatronLog log(boolean throughput, double clipGrad) {
     Map<String, Object> options = TinyTraining.options(Path.of("d"), Path.of("s"));
+    options.put("clip_grad", clipGrad);
     options.put("log_throughput", throughput);
     return new MegatronLog(
         new PrintWriter(text),
@@ -109,5 +114,17 @@ final class MegatronLogTest {
     assertEquals("1.000000E-100", MegatronLog.scientific(1e-100));
     assertEquals("NAN", MegatronLog.scientific(Double.NaN));
     assertEquals("-inf", MegatronLog.fixed(Double.NEGATIVE_INFINITY, 3));
+  }
+
+  @Test
+  void leavesTheGradientNormOutWhereNothingIsClipped() {
+    log(false, 0).iteration(iteration(10, 2, 500));
+    assertEquals("loss scale: 1.0", last(2));
+    assertEquals("number of skipped iterations:   0", last(1));
+  }
+
+  private String last(int fromEnd) {
+    List<String> columns = List.of(text.toString().split(" \\|", -1));
+    return columns.get(columns.size() - 2 - fromEnd).strip();
   }
 }

@@ -1,6 +1,7 @@
 package io.github.pretrain4j.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -9,6 +10,7 @@ import io.github.pretrain4j.optim.LearningRateDecay;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -199,5 +201,40 @@ final class TrainConfigTest {
     IllegalArgumentException e =
         assertThrows(IllegalArgumentException.class, () -> TrainConfig.of(options));
     assertTrue(String.valueOf(e.getMessage()).contains(part), e::getMessage);
+  }
+
+  @Test
+  void acceptsOptionsOfMegatronThatChangeNothingAndListsThem() throws IOException {
+    List<String> flags = new ArrayList<>(List.of(SCRIPT));
+    flags.addAll(List.of("--use-flash-attn", "--use-mcore-models", "--transformer-impl", "local"));
+    flags.addAll(
+        List.of("--num-workers", "2", "--distributed-backend=nccl", "--rotary-percent", "1"));
+    flags.addAll(List.of("--attention-softmax-in-fp32", "--ckpt-format", "torch"));
+    assertEquals(TrainConfig.parse(SCRIPT), TrainConfig.parse(flags.toArray(String[]::new)));
+    assertTrue(
+        TrainConfig.usage().stream()
+            .anyMatch(line -> line.startsWith("--use-flash-attn  no effect")));
+  }
+
+  @Test
+  void refusesOptionsOfMegatronThatWouldChangeSomething() {
+    assertMessage("option ckpt_format of Megatron is not supported yet", "--ckpt-format", "zarr");
+    assertMessage("option rotary_percent of Megatron is not", "--rotary-percent", "0.5");
+    assertMessage("option distributed_backend", "--distributed-backend", "gloo");
+    assertMessage("option window_size of Megatron is not supported yet", "--window-size", "9,0");
+    assertMessage("option train_data_path of Megatron", "--train-data-path", "x");
+    assertMessage("--num-workers needs a value", "--num-workers");
+    String message = assertMessage("unknown option frobnicate", "--frobnicate");
+    assertFalse(message.contains("did you mean"), message);
+  }
+
+  @Test
+  void refusesWhatComesAfterTheEnd(@TempDir Path directory) throws IOException {
+    assertMessage("--config needs a value", "--lr", "1", "--config");
+    assertMessage("--seq-length: expected int, found '12 13'", "--seq-length", "12 13");
+    Path more = Files.writeString(directory.resolve("a.json"), "{\"lr\": 1} {}");
+    assertMessage("a.json: not JSON", "--config", more.toString());
+    Path twice = Files.writeString(directory.resolve("b.json"), "{\"min_lr\": 1, \"min-lr\": 2}");
+    assertMessage("Duplicate option min_lr", "--config", twice.toString());
   }
 }
