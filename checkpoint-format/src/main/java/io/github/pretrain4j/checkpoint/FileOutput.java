@@ -22,6 +22,7 @@ final class FileOutput implements AutoCloseable {
   private final FileChannel channel;
   private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
   private long position;
+  private long drained;
   private boolean committed;
 
   private FileOutput(Path file, Path beside, FileChannel channel) {
@@ -102,8 +103,12 @@ final class FileOutput implements AutoCloseable {
 
   private void drain() throws IOException {
     buffer.flip();
-    while (buffer.hasRemaining()) {
-      channel.write(buffer);
+    try {
+      while (buffer.hasRemaining()) {
+        drained += channel.write(buffer);
+      }
+    } catch (IOException e) {
+      throw new CheckpointWriteException(file, drained, e);
     }
     buffer.clear();
   }
@@ -111,10 +116,15 @@ final class FileOutput implements AutoCloseable {
   /** Makes the file visible. */
   void commit() throws IOException {
     drain();
-    channel.force(true);
-    channel.close();
+    try {
+      channel.force(true);
+      channel.close();
+    } catch (IOException e) {
+      throw new CheckpointWriteException(file, drained, e);
+    }
     Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     committed = true;
+    DurableFiles.flushDirectory(file.toAbsolutePath().resolveSibling(""));
   }
 
   @Override

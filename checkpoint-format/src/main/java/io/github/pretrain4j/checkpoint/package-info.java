@@ -13,7 +13,8 @@
  *
  * <p>Readers check the structure when they open and read data on demand; writers write beside,
  * flush and rename, with one buffer in memory. Damage is a {@link
- * io.github.pretrain4j.checkpoint.CorruptCheckpointException}. Everything is little-endian.
+ * io.github.pretrain4j.checkpoint.CorruptCheckpointException}, a full disk a {@link
+ * io.github.pretrain4j.checkpoint.CheckpointWriteException}. Everything is little-endian.
  *
  * <h2>safetensors</h2>
  *

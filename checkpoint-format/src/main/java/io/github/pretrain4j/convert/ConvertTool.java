@@ -1,13 +1,19 @@
 package io.github.pretrain4j.convert;
 
 import io.github.pretrain4j.checkpoint.DataType;
+import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
 import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
 import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -49,18 +55,40 @@ public final class ConvertTool implements ToolProvider {
         });
     line.setExecutionExceptionHandler(
         (e, commandLine, result) -> {
-          err.println(NAME + ": error: " + (e.getMessage() == null ? e : e.getMessage()));
-          if (command.stacktrace) {
+          int code = exitCode(e);
+          err.println(NAME + ": error: " + (code == EXIT_BUG ? "a bug: " + e : message(e)));
+          if (command.stacktrace || code == EXIT_BUG) {
             e.printStackTrace(err);
           }
-          return e instanceof IOException
-              ? EXIT_WORLD
-              : e instanceof IllegalArgumentException ? EXIT_USAGE : EXIT_BUG;
+          return code;
         });
     int code = line.execute(args);
     out.flush();
     err.flush();
     return code;
+  }
+
+  private static int exitCode(Exception e) {
+    return e instanceof IOException || e instanceof UncheckedIOException
+        ? EXIT_WORLD
+        : e instanceof IllegalArgumentException ? EXIT_USAGE : EXIT_BUG;
+  }
+
+  /** Java's own exceptions about files often say no more than the file's name. */
+  private static String message(Exception e) {
+    if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
+      return message(unchecked.getCause());
+    }
+    if (e instanceof FileSystemException file && file.getReason() == null) {
+      String what =
+          e instanceof NoSuchFileException
+              ? "no such file"
+              : e instanceof AccessDeniedException
+                  ? "permission denied"
+                  : e.getClass().getSimpleName();
+      return file.getFile() + ": " + what;
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   /** What {@code --to} takes. */
@@ -158,12 +186,37 @@ public final class ConvertTool implements ToolProvider {
 
     @Override
     public Integer call() throws IOException {
+      checkReport();
       ConversionReport result = to == Target.MEGATRON ? toMegatron() : toHuggingFace();
       if (report != null) {
-        Files.writeString(report, result.toJson(), StandardCharsets.UTF_8);
+        DurableFiles.write(report, StandardCharsets.UTF_8.encode(result.toJson()));
       }
       out.print(result.toText());
       return 0;
+    }
+
+    /** A conversion may take an hour: what would fail after it must fail before. */
+    private void checkReport() throws IOException {
+      if (report == null) {
+        return;
+      }
+      Path file = report.toAbsolutePath().normalize();
+      Path parent = file.getParent();
+      if (Files.isDirectory(file) || parent == null) {
+        throw new FileAlreadyExistsException(
+            file.toString(), null, "--report is a directory, expected a file");
+      }
+      if (parent.equals(given(output).toAbsolutePath().normalize())) {
+        return; // which the conversion makes
+      }
+      if (!Files.isDirectory(parent)) {
+        throw new NoSuchFileException(
+            file.toString(), null, "--report lies in a directory that does not exist");
+      }
+      if (!Files.isWritable(parent)) {
+        throw new AccessDeniedException(
+            file.toString(), null, "--report lies in a directory that cannot be written to");
+      }
     }
 
     private ConversionReport toMegatron() throws IOException {

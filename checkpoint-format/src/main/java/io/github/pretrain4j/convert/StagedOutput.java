@@ -1,9 +1,9 @@
 package io.github.pretrain4j.convert;
 
+import io.github.pretrain4j.checkpoint.DurableFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -22,10 +22,10 @@ final class StagedOutput implements AutoCloseable {
    * sibling goes.
    */
   StagedOutput(Path output) throws IOException {
-    this.output = output.toAbsolutePath().normalize();
+    this.output = DurableFiles.followed(output);
     Path parent = Objects.requireNonNull(this.output.getParent(), "a root cannot be an output");
     Files.createDirectories(parent);
-    this.partial = parent.resolve("." + this.output.getFileName() + ".partial");
+    this.partial = DurableFiles.partial(this.output, ".partial");
     deleteTree(partial);
   }
 
@@ -35,7 +35,9 @@ final class StagedOutput implements AutoCloseable {
       return "the output cannot be the root of a file system";
     }
     if (!Files.exists(output)) {
-      return null;
+      return Files.isSymbolicLink(output)
+          ? "the output " + output + " is a symbolic link to nothing"
+          : null;
     }
     if (!Files.isDirectory(output)) {
       return "the output " + output + " exists and is no directory";
@@ -67,9 +69,7 @@ final class StagedOutput implements AutoCloseable {
 
   /** Makes it visible. */
   void publish() throws IOException {
-    // A rename replaces an empty directory on POSIX systems; elsewhere it must go first.
-    Files.deleteIfExists(output);
-    Files.move(partial, output, StandardCopyOption.ATOMIC_MOVE);
+    DurableFiles.publish(partial, output);
   }
 
   @Override

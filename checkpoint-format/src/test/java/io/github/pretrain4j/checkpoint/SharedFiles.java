@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -19,22 +20,43 @@ public final class SharedFiles {
   }
 
   /**
-   * Files below {@code folder} of the large collection whose name ends so, sorted; none if it is
-   * not there.
+   * The directory {@code shared/golden} of a parent of the working directory; empty if there is
+   * none. A {@code shared} beside the checkout that lacks it is an error, lest the tests on it
+   * vanish unseen.
+   */
+  public static Optional<Path> root() {
+    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
+      Path golden = at.resolve("shared/golden");
+      if (Files.isDirectory(golden)) {
+        return Optional.of(golden);
+      }
+    }
+    if (Files.isDirectory(Path.of("../../shared"))) {
+      throw new IllegalStateException("../../shared has no directory golden");
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Files below {@code folder} of the large collection whose name ends so, sorted; none if the
+   * collection is not there, an error if only the folder or the files are not.
    */
   public static List<Path> golden(String folder, String ending) throws IOException {
-    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      Path root = at.resolve("shared/golden").resolve(folder);
-      if (Files.isDirectory(root)) {
-        try (Stream<Path> files = Files.walk(root)) {
-          return files
+    Optional<Path> root = root();
+    if (root.isEmpty()) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(root.get().resolve(folder))) {
+      List<Path> found =
+          files
               .filter(file -> file.getFileName().toString().endsWith(ending))
               .filter(Files::isRegularFile)
               .sorted()
               .toList();
-        }
+      if (found.isEmpty()) {
+        throw new IllegalStateException(root.get().resolve(folder) + " holds no *" + ending);
       }
+      return found;
     }
-    return List.of();
   }
 }

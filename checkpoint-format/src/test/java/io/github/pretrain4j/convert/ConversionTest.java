@@ -269,6 +269,27 @@ final class ConversionTest {
   }
 
   @Test
+  void followsASymbolicLinkAndKeepsIt(@TempDir Path directory) throws IOException {
+    Path real = Files.createDirectory(directory.resolve("real"));
+    Path link = Files.createSymbolicLink(directory.resolve("out"), real);
+    HuggingFaceToMegatron.run(
+        HuggingFaceToMegatron.Config.of(GoldenModels.llama(), link, 1, 1), ConversionListener.NONE);
+    assertTrue(Files.isSymbolicLink(link));
+    assertEquals(List.of("iter_0000001", "latest_checkpointed_iteration.txt"), children(real));
+    Path broken =
+        Files.createSymbolicLink(directory.resolve("broken"), directory.resolve("nothing"));
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                HuggingFaceToMegatron.run(
+                    HuggingFaceToMegatron.Config.of(GoldenModels.llama(), broken, 1, 1),
+                    ConversionListener.NONE));
+    assertTrue(e.problems().get(0).contains("a symbolic link to nothing"), e::toString);
+    assertTrue(Files.isSymbolicLink(broken));
+  }
+
+  @Test
   void leavesNothingBehindWhenItIsStopped(@TempDir Path directory) throws IOException {
     Path output = directory.resolve("out");
     for (ConversionListener.Phase phase : ConversionListener.Phase.values()) {

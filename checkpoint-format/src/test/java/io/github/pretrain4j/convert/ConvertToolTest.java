@@ -122,6 +122,73 @@ final class ConvertToolTest {
     return model.toByteArray();
   }
 
+  private int convertLlama(PrintWriter to, Path output, Path report) {
+    return ToolProvider.findFirst("p4j-convert")
+        .orElseThrow()
+        .run(
+            to,
+            new PrintWriter(err),
+            "--to",
+            "megatron",
+            "--input",
+            GoldenModels.llama().toString(),
+            "--output",
+            output.toString(),
+            "--report",
+            report.toString());
+  }
+
+  @Test
+  void findsAReportThatCannotBeWrittenBeforeItConverts(@TempDir Path directory) throws IOException {
+    Path output = directory.resolve("m");
+    PrintWriter to = new PrintWriter(out);
+    assertEquals(1, convertLlama(to, output, directory.resolve("none/report.json")));
+    assertTrue(err.toString().contains("report.json: --report lies in a directory"), err::toString);
+    assertEquals(1, convertLlama(to, output, directory));
+    assertFalse(Files.exists(output));
+    assertEquals(0, convertLlama(to, output, output.resolve("report.json")), err::toString);
+    assertTrue(Files.exists(output.resolve("report.json")));
+  }
+
+  @Test
+  void saysWhatIsWrongWithAFile(@TempDir Path directory) throws IOException {
+    assertEquals(
+        1,
+        run(
+            "--to",
+            "huggingface",
+            "--input",
+            GoldenModels.megatronLlama(),
+            "--output",
+            directory.resolve("hf"),
+            "--reference",
+            GoldenModels.llama(),
+            "--tokenizer-model",
+            directory.resolve("none.model")));
+    assertTrue(err.toString().contains("none.model: no "), err::toString);
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.copy(GoldenModels.llama().resolve("config.json"), model.resolve("config.json"));
+    Files.copy(
+        GoldenModels.llama().resolve("model.safetensors.index.json"),
+        model.resolve("model.safetensors.index.json"));
+    assertEquals(1, run("--to", "megatron", "--input", model, "--output", directory.resolve("m")));
+    assertTrue(err.toString().contains(".safetensors: no such file"), err::toString);
+  }
+
+  @Test
+  void showsWhereABugArose(@TempDir Path directory) {
+    PrintWriter broken =
+        new PrintWriter(out) {
+          @Override
+          public void print(String text) {
+            throw new IllegalStateException("broken");
+          }
+        };
+    assertEquals(70, convertLlama(broken, directory.resolve("m"), directory.resolve("report")));
+    assertTrue(err.toString().contains("a bug: java.lang.IllegalStateException: broken"));
+    assertTrue(err.toString().contains("\tat "), err::toString);
+  }
+
   @Test
   void tellsWhoseFaultItIs(@TempDir Path directory) throws IOException {
     assertEquals(2, run("--to", "megatron"));

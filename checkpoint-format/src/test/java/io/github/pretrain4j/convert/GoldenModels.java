@@ -3,12 +3,12 @@ package io.github.pretrain4j.convert;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pretrain4j.checkpoint.DataType;
+import io.github.pretrain4j.checkpoint.SharedFiles;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
 import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
 import io.github.pretrain4j.model.MemoryTensors;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -107,13 +107,7 @@ final class GoldenModels {
 
   /** The root of the large collection, or nothing. */
   static List<Path> shared() {
-    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      Path root = at.resolve("shared/golden");
-      if (Files.isDirectory(root.resolve("megatron"))) {
-        return List.of(root);
-      }
-    }
-    return List.of();
+    return SharedFiles.root().stream().toList();
   }
 
   /** A Hugging Face model in memory, rounded. */

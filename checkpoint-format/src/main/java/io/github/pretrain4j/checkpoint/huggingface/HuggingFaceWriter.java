@@ -1,5 +1,7 @@
 package io.github.pretrain4j.checkpoint.huggingface;
 
+import io.github.pretrain4j.checkpoint.CheckpointWriteException;
+import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.PickleObject;
 import io.github.pretrain4j.checkpoint.SafetensorsWriter;
 import io.github.pretrain4j.checkpoint.TensorContent;
@@ -8,11 +10,9 @@ import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TorchFileWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -25,10 +25,8 @@ import java.util.stream.Stream;
 /**
  * Makes a Hugging Face model directory: weights, index, and the files beside them. Not thread-safe.
  *
- * <p>Everything is written into a sibling directory first, so a failure leaves what was there
- * before. A directory that is not there, or empty, then appears by one rename. In one that holds
- * files, old weights go, the new files are moved in one by one, and the file that makes the weights
- * visible (index, or the single file) comes last.
+ * <p>Everything is written into a sibling directory first, which then appears by one rename: the
+ * model is there as a whole or not at all. A directory that holds files already is refused.
  */
 public final class HuggingFaceWriter {
   /** Beside {@code *.py}: what a loader may want of a reference directory. */
@@ -90,6 +88,8 @@ public final class HuggingFaceWriter {
    *
    * @param tensors all weights, in the order in which they are dealt out to shards
    * @return the files that hold the weights, in order
+   * @throws FileAlreadyExistsException if the directory is there and not empty
+   * @throws CheckpointWriteException if a file cannot be written
    * @throws IllegalArgumentException if two tensors have one name, or there are fewer tensors than
    *     shards
    */
@@ -104,13 +104,15 @@ public final class HuggingFaceWriter {
     if (shards.isEmpty()) {
       throw new IllegalArgumentException("no tensors");
     }
-    Path beside = directory.resolveSibling("." + directory.getFileName() + ".tmp");
+    Path target = DurableFiles.followed(directory);
+    requireVacant(target);
+    Path beside = DurableFiles.partial(target, ".tmp");
     deleteTree(beside);
     Files.createDirectories(beside);
     try {
       List<String> weightFiles = writeWeights(beside, shards, content);
       writeCompanions(beside);
-      moveIntoPlace(beside, weightFiles.size() > 1 ? format.indexFile() : format.singleFile());
+      DurableFiles.publish(beside, target);
       return weightFiles.stream().map(directory::resolve).toList();
     } finally {
       deleteTree(beside);
@@ -136,7 +138,7 @@ public final class HuggingFaceWriter {
     }
     if (shards.size() > 1) {
       ShardIndex index = new ShardIndex(weightMap, totalBytes, totalParameters);
-      writeFile(target.resolve(format.indexFile()), ByteBuffer.wrap(index.toJson()));
+      DurableFiles.write(target.resolve(format.indexFile()), ByteBuffer.wrap(index.toJson()));
     }
     return fileNames;
   }
@@ -168,64 +170,25 @@ public final class HuggingFaceWriter {
     }
     for (Map.Entry<String, Path> companion : companions.entrySet()) {
       if (!files.containsKey(companion.getKey())) {
-        writeFile(
+        DurableFiles.write(
             target.resolve(companion.getKey()),
             ByteBuffer.wrap(Files.readAllBytes(companion.getValue())));
       }
     }
     for (Map.Entry<String, ByteBuffer> file : files.entrySet()) {
-      writeFile(target.resolve(file.getKey()), file.getValue().duplicate());
+      DurableFiles.write(target.resolve(file.getKey()), file.getValue().duplicate());
     }
   }
 
-  private static void writeFile(Path file, ByteBuffer content) throws IOException {
-    try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      while (content.hasRemaining()) {
-        channel.write(content);
-      }
-      channel.force(true);
+  private static void requireVacant(Path target) throws IOException {
+    if (Files.exists(target) && !(Files.isDirectory(target) && list(target).isEmpty())) {
+      throw new FileAlreadyExistsException(
+          target.toString(), null, "expected a new or empty directory, found files");
     }
-  }
-
-  private void moveIntoPlace(Path beside, String lastFile) throws IOException {
-    if (!Files.exists(directory) || isEmpty(directory)) {
-      Files.createDirectories(directory);
-      Files.move(
-          beside, directory, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      return;
-    }
-    for (WeightFormat old : WeightFormat.values()) {
-      Files.deleteIfExists(directory.resolve(old.indexFile()));
-      Files.deleteIfExists(directory.resolve(old.singleFile()));
-    }
-    for (Path file : list(directory)) {
-      if (isWeights(file.getFileName().toString())) {
-        Files.delete(file);
-      }
-    }
-    for (Path file : list(beside)) {
-      if (!file.getFileName().toString().equals(lastFile)) {
-        move(file);
-      }
-    }
-    move(beside.resolve(lastFile));
-  }
-
-  private void move(Path file) throws IOException {
-    Files.move(
-        file,
-        directory.resolve(file.getFileName()),
-        StandardCopyOption.ATOMIC_MOVE,
-        StandardCopyOption.REPLACE_EXISTING);
   }
 
   private static boolean isWeights(String name) {
     return WeightFormat.SAFETENSORS.owns(name) || WeightFormat.TORCH.owns(name);
-  }
-
-  private static boolean isEmpty(Path directory) throws IOException {
-    return Files.isDirectory(directory) && list(directory).isEmpty();
   }
 
   private static List<Path> list(Path directory) throws IOException {

@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -21,6 +23,7 @@ record CheckpointDirectory(Path iterationDirectory, List<String> ranks) {
   static final String FILE = "model_optim_rng.pt";
 
   private static final long MAX_TRACKER_BYTES = 64;
+  private static final Pattern ITERATION = Pattern.compile("iter_(\\d{1,18})");
   private static final Pattern RANK = Pattern.compile("mp_rank_\\d{2,}(_\\d{3,}){0,2}");
 
   static CheckpointDirectory find(Path path) throws IOException {
@@ -91,6 +94,14 @@ record CheckpointDirectory(Path iterationDirectory, List<String> ranks) {
 
   boolean isRelease() {
     return iterationDirectory.toAbsolutePath().normalize().endsWith(RELEASE);
+  }
+
+  /** What the directory's name says, {@code iter_0001000}; empty if it is another name. */
+  OptionalLong iteration() {
+    Matcher name =
+        ITERATION.matcher(
+            String.valueOf(iterationDirectory.toAbsolutePath().normalize().getFileName()));
+    return name.matches() ? OptionalLong.of(Long.parseLong(name.group(1))) : OptionalLong.empty();
   }
 
   /** The file of the first rank. */

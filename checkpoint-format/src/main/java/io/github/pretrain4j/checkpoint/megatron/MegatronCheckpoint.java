@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -69,6 +70,7 @@ public final class MegatronCheckpoint implements AutoCloseable {
           }
           files[p][t] = reader;
           roots[p][t] = root(reader, file);
+          checkIteration(directory, file, roots[p][t]);
         }
       }
       MegatronCheckpoint checkpoint = new MegatronCheckpoint(directory, files, roots);
@@ -115,6 +117,36 @@ public final class MegatronCheckpoint implements AutoCloseable {
               : "the chunks of a virtual pipeline, which cannot be read");
     }
     return root;
+  }
+
+  /** A release has no iteration of its own: whatever is written there counts as 0. */
+  private static void checkIteration(
+      CheckpointDirectory directory, Path file, PickleObject.PyDict root)
+      throws CorruptCheckpointException {
+    if (directory.isRelease()) {
+      return;
+    }
+    OptionalLong named = directory.iteration();
+    String expected = named.isPresent() ? Long.toString(named.getAsLong()) : "a whole number";
+    PickleObject found = root.get("iteration");
+    if (found == null && named.isEmpty()) {
+      return;
+    }
+    if (!(found instanceof PickleObject.PyInt number)
+        || number.value().signum() < 0
+        || number.value().bitLength() >= Long.SIZE
+        || (named.isPresent() && number.longValueExact() != named.getAsLong())) {
+      throw new CorruptCheckpointException(
+          file,
+          0,
+          "iteration",
+          expected,
+          found == null
+              ? "none"
+              : found instanceof PickleObject.PyInt other
+                  ? other.value()
+                  : found.getClass().getSimpleName());
+    }
   }
 
   private static Map<String, @Nullable Object> arguments(PickleObject.PyDict root) {

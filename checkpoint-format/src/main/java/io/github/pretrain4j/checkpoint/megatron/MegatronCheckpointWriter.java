@@ -1,6 +1,7 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
 import io.github.pretrain4j.checkpoint.DataType;
+import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.PickleObject;
 import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.TensorInfo;
@@ -8,14 +9,11 @@ import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.TorchFileWriter;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -157,10 +155,10 @@ public final class MegatronCheckpointWriter {
           Path rank = partial.resolve(layout.rankName(t, p));
           Files.createDirectories(rank);
           writeRank(rank.resolve(CheckpointDirectory.FILE), model, stages.get(p), t);
-          flushDirectory(rank);
+          DurableFiles.flushDirectory(rank);
         }
       }
-      flushDirectory(partial);
+      DurableFiles.flushDirectory(partial);
       publish(partial, complete);
     } finally {
       deleteTree(partial);
@@ -338,7 +336,7 @@ public final class MegatronCheckpointWriter {
       deleteTree(complete);
     }
     Files.move(partial, complete, StandardCopyOption.ATOMIC_MOVE);
-    flushDirectory(root);
+    DurableFiles.flushDirectory(root);
   }
 
   /** A checkpoint of one file can be replaced in one step even while the tracker names it. */
@@ -357,38 +355,13 @@ public final class MegatronCheckpointWriter {
         file,
         StandardCopyOption.ATOMIC_MOVE,
         StandardCopyOption.REPLACE_EXISTING);
-    flushDirectory(complete.resolve(layout.rankName(0, 0)));
+    DurableFiles.flushDirectory(complete.resolve(layout.rankName(0, 0)));
   }
 
   private void writeTracker() throws IOException {
     Path tracker = root.resolve(CheckpointDirectory.TRACKER);
-    Path partial = root.resolve("." + CheckpointDirectory.TRACKER + ".partial");
     String text = release ? CheckpointDirectory.RELEASE : Long.toString(iteration);
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              partial,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        ByteBuffer bytes = StandardCharsets.US_ASCII.encode(text);
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
-      }
-      Files.move(
-          partial, tracker, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(partial);
-    }
-    flushDirectory(root);
-  }
-
-  private static void flushDirectory(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
-    }
+    DurableFiles.write(tracker, StandardCharsets.US_ASCII.encode(text));
   }
 
   /** What writers that were killed left behind. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.pretrain4j.checkpoint.CheckpointWriteException;
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.SafetensorsWriter;
@@ -16,6 +17,7 @@ import io.github.pretrain4j.checkpoint.TensorSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -123,34 +125,74 @@ class HuggingFaceCheckpointTest {
   }
 
   @Test
-  void failedWriteLeavesWhatWasThere() throws IOException {
-    Path directory = temporary.resolve("model");
-    HuggingFaceWriter.create(directory, WeightFormat.SAFETENSORS, new ShardRule.Count(1))
-        .write(TENSORS, CONTENT);
+  void failedWriteLeavesNothing() throws IOException {
     HuggingFaceWriter writer =
-        HuggingFaceWriter.create(directory, WeightFormat.TORCH, new ShardRule.Count(3));
+        HuggingFaceWriter.create(
+            temporary.resolve("model"), WeightFormat.TORCH, new ShardRule.Count(3));
     TensorContent failing =
         (tensor, out) -> {
           if (tensor.name().equals("lm_head.weight")) {
-            throw new IOException("disk full");
+            throw new IOException("cannot be read");
           }
           CONTENT.write(tensor, out);
         };
     assertThrows(IOException.class, () -> writer.write(TENSORS, failing));
-    assertEquals(List.of("model"), names(temporary));
-    assertHolds(directory, WeightFormat.SAFETENSORS, 1);
+    assertEquals(List.of(), names(temporary));
   }
 
   @Test
-  void replacesOldWeightsAndKeepsOtherFiles() throws IOException {
-    Path directory = temporary.resolve("model");
-    HuggingFaceWriter.create(directory, WeightFormat.SAFETENSORS, new ShardRule.Count(3))
-        .write(TENSORS, CONTENT);
+  void namesTheFileForWhichTheDiskIsFull() throws IOException {
+    for (WeightFormat format : WeightFormat.values()) {
+      for (String full :
+          List.of(format.shardFile(2, 2), format.indexFile(), "config.json", "tokenizer.model")) {
+        HuggingFaceWriter writer =
+            HuggingFaceWriter.create(temporary.resolve("model"), format, new ShardRule.Count(2))
+                .file("config.json", new byte[] {1})
+                .file("tokenizer.model", new byte[] {2});
+        // What is written beside this file goes to a device without room.
+        Path link = temporary.resolve(".model.tmp").resolve("." + full + ".tmp");
+        TensorContent content =
+            (tensor, out) -> {
+              if (tensor.equals(TENSORS.get(0))) {
+                Files.createSymbolicLink(link, Path.of("/dev/full"));
+              }
+              CONTENT.write(tensor, out);
+            };
+        CheckpointWriteException e =
+            assertThrows(CheckpointWriteException.class, () -> writer.write(TENSORS, content));
+        assertEquals(full, e.file().getFileName().toString());
+        assertEquals(0, e.byteOffset());
+        assertTrue(String.valueOf(e.getMessage()).contains(full + ": cannot write at byte 0: "));
+        assertEquals(List.of(), names(temporary));
+      }
+    }
+  }
+
+  @Test
+  void refusesADirectoryThatHoldsFiles() throws IOException {
+    Path directory = Files.createDirectory(temporary.resolve("model"));
     Files.writeString(directory.resolve("notes.txt"), "mine");
-    HuggingFaceWriter.create(directory, WeightFormat.TORCH, new ShardRule.Count(1))
+    HuggingFaceWriter writer =
+        HuggingFaceWriter.create(directory, WeightFormat.TORCH, new ShardRule.Count(1));
+    assertThrows(FileAlreadyExistsException.class, () -> writer.write(TENSORS, CONTENT));
+    assertEquals(List.of("notes.txt"), names(directory));
+    assertEquals(List.of("model"), names(temporary));
+  }
+
+  @Test
+  void followsASymbolicLinkAndKeepsIt() throws IOException {
+    Path real = Files.createDirectory(temporary.resolve("real"));
+    Path link = Files.createSymbolicLink(temporary.resolve("model"), real);
+    HuggingFaceWriter.create(link, WeightFormat.TORCH, new ShardRule.Count(1))
         .write(TENSORS, CONTENT);
-    assertEquals(List.of("notes.txt", "pytorch_model.bin"), names(directory));
-    assertHolds(directory, WeightFormat.TORCH, 1);
+    assertTrue(Files.isSymbolicLink(link));
+    assertHolds(real, WeightFormat.TORCH, 1);
+    Files.createSymbolicLink(temporary.resolve(".other.tmp"), real);
+    HuggingFaceWriter other =
+        HuggingFaceWriter.create(
+            temporary.resolve("other"), WeightFormat.TORCH, new ShardRule.Count(1));
+    assertThrows(FileAlreadyExistsException.class, () -> other.write(TENSORS, CONTENT));
+    assertHolds(real, WeightFormat.TORCH, 1);
   }
 
   @Test
@@ -293,7 +335,7 @@ class HuggingFaceCheckpointTest {
   }
 
   private void rewrite(Path directory) throws IOException {
-    Path copy = temporary.resolve("copy");
+    Path copy = Files.createTempDirectory(temporary, "copy");
     try (HuggingFaceCheckpoint source = HuggingFaceCheckpoint.open(directory)) {
       assertEquals(List.of(), source.warnings());
       assertFalse(source.tensors().isEmpty());

@@ -7,23 +7,31 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.pretrain4j.checkpoint.CheckpointWriteException;
+import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.PickleObject;
+import io.github.pretrain4j.checkpoint.SharedFiles;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
+import io.github.pretrain4j.checkpoint.TorchFileWriter;
 import io.github.pretrain4j.model.MegatronArguments;
 import io.github.pretrain4j.model.MemoryTensors;
 import io.github.pretrain4j.model.TransformerConfig;
 import io.github.pretrain4j.model.WeightMapping;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -220,6 +228,80 @@ final class MegatronCheckpointTest {
   }
 
   @Test
+  void namesTheFileForWhichTheDiskIsFull(@TempDir Path root) throws IOException {
+    MemoryTensors first = model(CONFIG, 15);
+    writer(root).iteration(10).write(first);
+    // What is written beside this file goes to a device without room.
+    Path rank = root.resolve(".iter_0000020.partial/mp_rank_01");
+    MegatronCheckpointWriter writer =
+        writer(root)
+            .iteration(20)
+            .parallel(2, 1)
+            .onProgress(
+                bytes -> {
+                  try {
+                    if (!Files.exists(rank)) {
+                      Files.createDirectories(rank);
+                      Files.createSymbolicLink(
+                          rank.resolve(".model_optim_rng.pt.tmp"), Path.of("/dev/full"));
+                    }
+                  } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                  }
+                });
+    CheckpointWriteException e =
+        assertThrows(CheckpointWriteException.class, () -> writer.write(model(CONFIG, 16)));
+    assertTrue(e.file().endsWith("mp_rank_01/model_optim_rng.pt"), e::toString);
+    assertEquals(0, e.byteOffset());
+    assertHolds(first, root);
+    Files.createSymbolicLink(
+        root.resolve(".latest_checkpointed_iteration.txt.tmp"), Path.of("/dev/full"));
+    e =
+        assertThrows(
+            CheckpointWriteException.class,
+            () -> writer(root).iteration(20).write(model(CONFIG, 16)));
+    assertTrue(e.file().endsWith("latest_checkpointed_iteration.txt"), e::toString);
+    assertHolds(first, root);
+    assertEquals(
+        List.of("iter_0000010", "iter_0000020", "latest_checkpointed_iteration.txt"),
+        children(root));
+  }
+
+  @Test
+  void refusesAnIterationThatIsNotItsDirectorys(@TempDir Path root) throws IOException {
+    writer(root).iteration(10).write(model(CONFIG, 17));
+    Path directory = Files.move(root.resolve("iter_0000010"), root.resolve("iter_0000011"));
+    CorruptCheckpointException e =
+        assertThrows(CorruptCheckpointException.class, () -> MegatronCheckpoint.open(directory));
+    assertEquals("iteration", e.what());
+    assertEquals("11", e.expected());
+    assertEquals("10", e.found());
+    for (PickleObject wrong :
+        List.of(
+            PickleObject.none(),
+            PickleObject.of("11"),
+            PickleObject.of(-11),
+            new PickleObject.PyInt(BigInteger.TWO.pow(70)))) {
+      assertIterationRefused(directory, Map.of("iteration", wrong));
+    }
+    assertIterationRefused(directory, Map.of());
+  }
+
+  private static void assertIterationRefused(Path directory, Map<String, PickleObject> entries)
+      throws IOException {
+    Map<String, PickleObject> root = new LinkedHashMap<>(entries);
+    root.put("checkpoint_version", PickleObject.of(3.0));
+    root.put("model", PickleObject.PyDict.ordered(Map.of()));
+    TorchFileWriter.write(
+        directory.resolve("mp_rank_00/model_optim_rng.pt"),
+        PickleObject.PyDict.of(root),
+        (tensor, out) -> {});
+    CorruptCheckpointException e =
+        assertThrows(CorruptCheckpointException.class, () -> MegatronCheckpoint.open(directory));
+    assertEquals("iteration", e.what());
+  }
+
+  @Test
   void listsAllThatDoesNotSplit(@TempDir Path root) throws IOException {
     IllegalArgumentException e =
         assertThrows(
@@ -252,24 +334,23 @@ final class MegatronCheckpointTest {
   @TestFactory
   List<DynamicTest> readsWhatATrainingRunSaved() throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
-    for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
-      Path run = at.resolve("shared/golden/megatron_train/llama_tp1pp1/torch_fp32");
-      if (Files.isDirectory(run)) {
-        tests.add(
-            DynamicTest.dynamicTest(
-                "llama_tp1pp1",
-                () -> {
-                  try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(run)) {
-                    assertEquals(20, checkpoint.iteration());
-                    assertNotNull(checkpoint.extraState("optimizer"));
-                    assertNotNull(checkpoint.extraState("opt_param_scheduler"));
-                    assertNotNull(checkpoint.extraState("rng_state"));
-                    assertEquals(
-                        List.of(512L, 64L),
-                        checkpoint.fullTensors().get("output_layer.weight").shape());
-                  }
-                }));
-      }
+    Optional<Path> shared = SharedFiles.root();
+    if (shared.isPresent()) {
+      Path run = shared.get().resolve("megatron_train/llama_tp1pp1/torch_fp32");
+      tests.add(
+          DynamicTest.dynamicTest(
+              "llama_tp1pp1",
+              () -> {
+                try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(run)) {
+                  assertEquals(20, checkpoint.iteration());
+                  assertNotNull(checkpoint.extraState("optimizer"));
+                  assertNotNull(checkpoint.extraState("opt_param_scheduler"));
+                  assertNotNull(checkpoint.extraState("rng_state"));
+                  assertEquals(
+                      List.of(512L, 64L),
+                      checkpoint.fullTensors().get("output_layer.weight").shape());
+                }
+              }));
     }
     return tests;
   }
