@@ -2,6 +2,10 @@ package io.github.pretrain4j.deploy;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -65,7 +69,7 @@ public final class DeployTool implements ToolProvider {
     if (e instanceof InterruptedException) {
       Thread.currentThread().interrupt();
     }
-    String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    String message = message(e);
     err.println("p4j-deploy: error: " + (code == BUG ? "a bug: " + e : message));
     if (options.stacktrace || code == BUG) {
       e.printStackTrace(err);
@@ -83,8 +87,25 @@ public final class DeployTool implements ToolProvider {
     return code;
   }
 
+  /** Java's own exceptions about files often say no more than the file's name. */
+  private static String message(Exception e) {
+    if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
+      return message(unchecked.getCause());
+    }
+    if (e instanceof FileSystemException file && file.getReason() == null) {
+      String what =
+          e instanceof NoSuchFileException
+              ? "no such file"
+              : e instanceof AccessDeniedException
+                  ? "permission denied"
+                  : e.getClass().getSimpleName();
+      return file.getFile() + ": " + what;
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+
   private static int code(Exception e) {
-    if (e instanceof IOException) {
+    if (e instanceof IOException || e instanceof UncheckedIOException) {
       return WORLD_FAILED;
     } else if (e instanceof IllegalArgumentException) {
       return WRONG_USAGE;

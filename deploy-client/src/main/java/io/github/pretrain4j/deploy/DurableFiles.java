@@ -22,17 +22,36 @@ public final class DurableFiles {
     Path beside = Files.createTempFile(directory, ".", ".tmp");
     try {
       try (FileChannel channel = FileChannel.open(beside, StandardOpenOption.WRITE)) {
-        ByteBuffer bytes = ByteBuffer.wrap(content);
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
+        write(channel, ByteBuffer.wrap(content), file, 0);
+        flush(channel, file, content.length);
       }
       Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(beside);
     }
     flushDirectory(directory);
+  }
+
+  /** Writes all of {@code bytes}, the part of {@code file} that begins at {@code byteOffset}. */
+  public static void write(FileChannel channel, ByteBuffer bytes, Path file, long byteOffset)
+      throws StoreWriteException {
+    int start = bytes.position();
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    } catch (IOException e) {
+      throw new StoreWriteException(file, byteOffset + bytes.position() - start, e);
+    }
+  }
+
+  /** Flushes {@code size} written bytes of {@code file} to disk. */
+  public static void flush(FileChannel channel, Path file, long size) throws StoreWriteException {
+    try {
+      channel.force(true);
+    } catch (IOException e) {
+      throw new StoreWriteException(file, size, e);
+    }
   }
 
   /** Flushes the names in {@code directory} to disk, on systems where a directory can be opened. */

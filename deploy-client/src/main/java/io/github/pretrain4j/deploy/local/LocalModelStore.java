@@ -228,16 +228,16 @@ final class LocalModelStore {
                 : FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       while (in.read(buffer) >= 0) {
         buffer.flip();
-        size += buffer.remaining();
         hasher.putBytes(buffer.duplicate());
-        while (out != null && buffer.hasRemaining()) {
-          out.write(buffer);
+        if (out != null && to != null) {
+          DurableFiles.write(out, buffer, to, size);
         }
+        size += buffer.limit();
         meter.add(buffer.limit());
         buffer.clear();
       }
-      if (out != null) {
-        out.force(true);
+      if (out != null && to != null) {
+        DurableFiles.flush(out, to, size);
       }
     }
     return new ModelManifest.Entry(name, size, hasher.hash().toString());
