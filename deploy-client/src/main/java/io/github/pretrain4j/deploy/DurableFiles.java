@@ -3,6 +3,7 @@ package io.github.pretrain4j.deploy;
 import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,21 +35,26 @@ public final class DurableFiles {
 
   /** Writes all of {@code bytes}, the part of {@code file} that begins at {@code byteOffset}. */
   public static void write(FileChannel channel, ByteBuffer bytes, Path file, long byteOffset)
-      throws StoreWriteException {
+      throws StoreWriteException, ClosedByInterruptException {
     int start = bytes.position();
     try {
       while (bytes.hasRemaining()) {
         channel.write(bytes);
       }
+    } catch (ClosedByInterruptException e) {
+      throw e; // a request to stop, not a failure of the disk
     } catch (IOException e) {
       throw new StoreWriteException(file, byteOffset + bytes.position() - start, e);
     }
   }
 
   /** Flushes {@code size} written bytes of {@code file} to disk. */
-  public static void flush(FileChannel channel, Path file, long size) throws StoreWriteException {
+  public static void flush(FileChannel channel, Path file, long size)
+      throws StoreWriteException, ClosedByInterruptException {
     try {
       channel.force(true);
+    } catch (ClosedByInterruptException e) {
+      throw e; // a request to stop, not a failure of the disk
     } catch (IOException e) {
       throw new StoreWriteException(file, size, e);
     }
