@@ -27,8 +27,8 @@ import java.util.stream.Stream;
 public final class Quickstart {
   private static final int VOCABULARY = 4096;
   private static final int SEQUENCE_LENGTH = 256;
-  private static final int BASE_ITERATIONS = 160;
-  private static final int POST_ITERATIONS = 120;
+  private static final int BASE_ITERATIONS = 130;
+  private static final int POST_ITERATIONS = 100;
   private static final int SAVE_INTERVAL = 40;
   private static final int KILL_AFTER_ITERATION = 50;
   private static final String CHECKPOINT_FILE =
