@@ -13,16 +13,24 @@ public interface TokenizerProvider {
   String name();
 
   /**
+   * Where several providers support the files, the one with the highest priority loads them; of
+   * equals, the first by name. Our own engines have 10 and 20; a negative priority means: only when
+   * all others decline, or by name.
+   */
+  int priority();
+
+  /**
    * Whether this provider should load {@code fileOrDirectory}, judged by names and first bytes. An
-   * unreadable path is not supported.
+   * unreadable path is not supported. Touches nothing native.
    */
   boolean supports(Path fileOrDirectory);
 
   /**
-   * Loads a tokenizer.
+   * Loads a tokenizer. {@link TokenizerOptions#provider} has been acted upon already.
    *
    * @throws CorruptTokenizerException if the file is damaged
-   * @throws UnsupportedTokenizerException if the file needs something this provider does not do
+   * @throws UnsupportedTokenizerException if the file, or an option, needs something this provider
+   *     does not do
    */
-  Tokenizer load(Path fileOrDirectory) throws IOException;
+  Tokenizer load(Path fileOrDirectory, TokenizerOptions options) throws IOException;
 }

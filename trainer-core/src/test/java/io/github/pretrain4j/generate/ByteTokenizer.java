@@ -1,5 +1,8 @@
 package io.github.pretrain4j.generate;
 
+import io.github.pretrain4j.tokenizer.Encoder;
+import io.github.pretrain4j.tokenizer.Encoding;
+import io.github.pretrain4j.tokenizer.OffsetUnit;
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
@@ -41,6 +44,21 @@ public final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public Encoder newEncoder() {
+    throw new UnsupportedOperationException("generation encodes single texts");
+  }
+
+  @Override
+  public Encoding encode(String text, OffsetUnit unit) {
+    throw new UnsupportedOperationException("generation asks for no offsets");
+  }
+
+  @Override
+  public int[] withSpecialTokens(int[] ids) {
+    return ids.clone();
+  }
+
+  @Override
   public String decode(int[] ids) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (int id : ids) {
@@ -67,6 +85,11 @@ public final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public OptionalInt unkId() {
+    return OptionalInt.empty();
+  }
+
+  @Override
   public int eodId() {
     return EOS;
   }
@@ -74,6 +97,21 @@ public final class ByteTokenizer implements Tokenizer {
   @Override
   public String piece(int id) {
     return "<" + id + ">";
+  }
+
+  @Override
+  public OptionalInt id(String piece) {
+    for (int id = 0; id < size; id++) {
+      if (piece(id).equals(piece)) {
+        return OptionalInt.of(id);
+      }
+    }
+    return OptionalInt.empty();
+  }
+
+  @Override
+  public boolean isSpecial(int id) {
+    return id >= BOS;
   }
 
   @Override

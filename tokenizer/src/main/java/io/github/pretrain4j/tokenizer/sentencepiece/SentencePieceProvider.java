@@ -1,6 +1,7 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.TokenizerProvider;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,7 +39,12 @@ public final class SentencePieceProvider implements TokenizerProvider {
   }
 
   @Override
-  public Tokenizer load(Path fileOrDirectory) throws IOException {
+  public int priority() {
+    return 20;
+  }
+
+  @Override
+  public Tokenizer load(Path fileOrDirectory, TokenizerOptions options) throws IOException {
     return SentencePieceTokenizer.load(
         Files.isDirectory(fileOrDirectory) ? fileOrDirectory.resolve(FILE_NAME) : fileOrDirectory);
   }

@@ -1,12 +1,17 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
+import io.github.pretrain4j.tokenizer.Encoder;
+import io.github.pretrain4j.tokenizer.Encoding;
+import io.github.pretrain4j.tokenizer.OffsetUnit;
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
+import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.UnsupportedTokenizerException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -101,6 +106,51 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return encode(normalizer.normalize(text));
   }
 
+  @Override
+  public Encoder newEncoder() {
+    return new Encoder() {
+      @Override
+      public int encode(CharSequence text, TokenBuffer out) {
+        return append(SentencePieceTokenizer.this.encode(text.toString()), out);
+      }
+
+      @Override
+      public int encodeUtf8(byte[] utf8, int from, int to, TokenBuffer out) {
+        return append(
+            SentencePieceTokenizer.this.encodeUtf8(Arrays.copyOfRange(utf8, from, to)), out);
+      }
+
+      private int append(int[] ids, TokenBuffer out) {
+        for (int id : ids) {
+          out.add(id);
+        }
+        return ids.length;
+      }
+    };
+  }
+
+  @Override
+  public Encoding encode(String text, OffsetUnit unit) {
+    throw new UnsupportedOperationException("offsets come with the next commit");
+  }
+
+  @Override
+  public int[] withSpecialTokens(int[] ids) {
+    return ids.clone();
+  }
+
+  @Override
+  public OptionalInt id(String piece) {
+    Integer id = idOfPiece.get(piece);
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+  }
+
+  @Override
+  public boolean isSpecial(int id) {
+    PieceType type = pieceOf(id).type();
+    return type == PieceType.CONTROL || type == PieceType.UNKNOWN;
+  }
+
   /** The ids of UTF-8 bytes; each malformed byte counts as one U+FFFD. */
   public int[] encodeUtf8(byte[] text) {
     return encode(normalizer.normalizeUtf8(text));
@@ -157,9 +207,9 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return idOfPiece.getOrDefault(piece, vocabulary.unknownId);
   }
 
-  /** The id of what the model cannot represent. */
-  public int unkId() {
-    return vocabulary.unknownId;
+  @Override
+  public OptionalInt unkId() {
+    return OptionalInt.of(vocabulary.unknownId);
   }
 
   @Override

@@ -51,7 +51,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private void describe(SentencePieceTokenizer tokenizer) {
     SentencePieceModel held = tokenizer.model();
-    print("unk id", show(tokenizer, OptionalInt.of(tokenizer.unkId())));
+    print("unk id", show(tokenizer, tokenizer.unkId()));
     print("model type", "SentencePiece " + held.modelType());
     print("normalization", held.normalizationName());
     print("add dummy prefix", held.addDummyPrefix());

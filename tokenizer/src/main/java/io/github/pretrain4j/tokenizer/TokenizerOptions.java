@@ -1,0 +1,44 @@
+package io.github.pretrain4j.tokenizer;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to load a tokenizer.
+ *
+ * @param provider name of the provider to use; null for the first that supports the files
+ * @param specialTokens what a special token's text in a text means
+ * @param cacheSlots how many segments each encoder remembers, a power of two from 2^4 to 2^24; more
+ *     is faster for text with many different words and takes 32 bytes a slot
+ */
+public record TokenizerOptions(
+    @Nullable String provider, SpecialTokens specialTokens, int cacheSlots) {
+  private static final int DEFAULT_CACHE_SLOTS = 1 << 17;
+
+  /** Checks the values. */
+  public TokenizerOptions {
+    if (cacheSlots < 1 << 4 || cacheSlots > 1 << 24 || Integer.bitCount(cacheSlots) != 1) {
+      throw new IllegalArgumentException(
+          "cacheSlots must be a power of two from 16 to 16777216, is " + cacheSlots);
+    }
+  }
+
+  /** Any provider, the reference's treatment of special tokens, a cache of 4 MiB. */
+  public static TokenizerOptions defaults() {
+    return new TokenizerOptions(null, SpecialTokens.AS_REFERENCE, DEFAULT_CACHE_SLOTS);
+  }
+
+  /** The same with a provider chosen by name. */
+  public TokenizerOptions withProvider(String name) {
+    return new TokenizerOptions(name, specialTokens, cacheSlots);
+  }
+
+  /** The same with another treatment of special tokens. */
+  public TokenizerOptions withSpecialTokens(SpecialTokens treatment) {
+    return new TokenizerOptions(provider, treatment, cacheSlots);
+  }
+
+  /** The same with another size of the cache. */
+  public TokenizerOptions withCacheSlots(int slots) {
+    return new TokenizerOptions(provider, specialTokens, slots);
+  }
+}
