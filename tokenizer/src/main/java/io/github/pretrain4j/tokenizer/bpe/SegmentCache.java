@@ -1,0 +1,129 @@
+package io.github.pretrain4j.tokenizer.bpe;
+
+/**
+ * The ids of short stretches of UTF-8, by their bytes. Bounded: a new entry replaces an older one.
+ * Not thread-safe.
+ *
+ * <p>A key is up to 15 bytes, little-endian in two longs, the length in the highest byte of the
+ * second; bits 4 to 7 of that byte are free for the caller to keep kinds of keys apart. A value is
+ * up to {@link #MAX_IDS} ids of 20 bits, and the caller's 24 bits. A slot is four longs:
+ *
+ * <pre>
+ * key bytes 0-7 | key bytes 8-14, length | count (4 bits) id id id | id id extra (24 bits)
+ * </pre>
+ *
+ * <p>Two slots make a bucket, a cache line where the array lies well: an entry is read where it was
+ * put, a new one moves the first to the second place.
+ */
+public final class SegmentCache {
+  /** Longest key in bytes. */
+  public static final int MAX_KEY_BYTES = 15;
+
+  /** Most ids of an entry. */
+  public static final int MAX_IDS = 5;
+
+  /** Ids must be below this. */
+  public static final int MAX_ID = 1 << 20;
+
+  private static final int ID_MASK = MAX_ID - 1;
+  private static final int LONGS_PER_SLOT = 4;
+
+  /** Array data begin 16 bytes into an object; with this, buckets of large arrays are aligned. */
+  private static final int FIRST = 6;
+
+  private final long[] table;
+  private final int shift;
+
+  /**
+   * An empty cache.
+   *
+   * @param slots a power of two, at least 2; 32 bytes each
+   */
+  public SegmentCache(int slots) {
+    if (slots < 2 || Integer.bitCount(slots) != 1) {
+      throw new IllegalArgumentException("slots must be a power of two from 2, is " + slots);
+    }
+    table = new long[Math.addExact(FIRST, Math.multiplyExact(slots, LONGS_PER_SLOT))];
+    shift = 64 - Integer.numberOfTrailingZeros(slots / 2);
+  }
+
+  /** The second half of a key of {@code length} bytes, given its bytes 8 to 14. */
+  public static long secondKey(long bytes, int length) {
+    return bytes | (long) length << 56;
+  }
+
+  private int bucket(long key0, long key1) {
+    long mixed = (key0 ^ Long.rotateLeft(key1 * 0xD6E8FEB86659FD93L, 32)) * 0x9E3779B97F4A7C15L;
+    // A shift of 64 would be one of 0: with a single bucket the mask does the work.
+    return FIRST + ((int) (mixed >>> shift) << 3 & (table.length - FIRST - 1));
+  }
+
+  /** The place of an entry, or -1. Valid until the next {@link #put}. */
+  public int find(long key0, long key1) {
+    int at = bucket(key0, key1);
+    long[] slots = table;
+    if (slots[at] == key0 && slots[at + 1] == key1) {
+      return at;
+    }
+    at += LONGS_PER_SLOT;
+    return slots[at] == key0 && slots[at + 1] == key1 ? at : -1;
+  }
+
+  /** Number of ids of the entry at a place. */
+  public int count(int place) {
+    return (int) table[place + 2] & 15;
+  }
+
+  /** The 24 bits of the entry at a place. */
+  public int extra(int place) {
+    return (int) (table[place + 3] >>> 40);
+  }
+
+  /**
+   * Writes the ids of the entry at a place.
+   *
+   * @param out has room for {@link #MAX_IDS} ids from {@code to}, all of which may be overwritten
+   * @return where the next id goes
+   */
+  public int copyIds(int place, int[] out, int to) {
+    long first = table[place + 2];
+    int count = (int) first & 15;
+    out[to] = (int) (first >>> 4) & ID_MASK;
+    out[to + 1] = (int) (first >>> 24) & ID_MASK;
+    out[to + 2] = (int) (first >>> 44);
+    if (count > 3) {
+      long second = table[place + 3];
+      out[to + 3] = (int) second & ID_MASK;
+      out[to + 4] = (int) (second >>> 20) & ID_MASK;
+    }
+    return to + count;
+  }
+
+  /**
+   * Remembers the ids of a key that is not there.
+   *
+   * @param count at most {@link #MAX_IDS}, at least 1
+   * @param extra 24 bits
+   */
+  public void put(long key0, long key1, int[] ids, int from, int count, int extra) {
+    if (count < 1 || count > MAX_IDS) {
+      throw new IllegalArgumentException(count + " ids, at most " + MAX_IDS);
+    }
+    int at = bucket(key0, key1);
+    System.arraycopy(table, at, table, at + LONGS_PER_SLOT, LONGS_PER_SLOT);
+    long first = count;
+    long second = (long) extra << 40;
+    for (int i = 0; i < count; i++) {
+      long id = ids[from + i];
+      if (i < 3) {
+        first |= id << (4 + 20 * i);
+      } else {
+        second |= id << (20 * (i - 3));
+      }
+    }
+    table[at] = key0;
+    table[at + 1] = key1;
+    table[at + 2] = first;
+    table[at + 3] = second;
+  }
+}
