@@ -122,7 +122,8 @@ public final class BpeTrainer {
 
   private static Normalizer normalizer(BpeTrainerConfig config) {
     try {
-      UserSymbols symbols = UserSymbols.of(specialPieces(config));
+      List<SentencePieceModel.Piece> pieces = specialPieces(config);
+      PieceTrie symbols = PieceTrie.ofUserSymbols(pieces, new PieceTexts(pieces, false));
       return Normalizer.of(normalizerSpec(config), false, symbols, Path.of("(new model)"));
     } catch (CorruptTokenizerException e) {
       throw new IllegalStateException("no rules, so nothing can be damaged", e);

@@ -26,20 +26,14 @@ final class CharsMap {
   private static final int HAS_VALUE = 1 << 8;
 
   private final int[] units;
-  private final char[] replacements;
-
-  /**
-   * Where the replacement at a byte offset begins in {@link #replacements}; -1 inside a character.
-   */
-  private final int[] replacementAt;
+  private final byte[] replacements;
 
   /** One bit per BMP character that begins a rule: the others need no search. */
   private final long[] beginsRule = new long[1 << 10];
 
-  private CharsMap(int[] units, char[] replacements, int[] replacementAt) {
+  private CharsMap(int[] units, byte[] replacements) {
     this.units = units;
     this.replacements = replacements;
-    this.replacementAt = replacementAt;
     byte[] utf8 = new byte[4];
     for (int c = 1; c < 0x10000; c++) {
       if (!Character.isSurrogate((char) c) && reaches(utf8, Utf8.encode(c, utf8))) {
@@ -70,30 +64,21 @@ final class CharsMap {
       throw new CorruptTokenizerException(
           file, 0, "end of precompiled_charsmap", "a zero byte", strings[strings.length - 1]);
     }
-    TextBuffer text = new TextBuffer(strings.length);
-    int[] at = new int[strings.length];
-    Arrays.fill(at, -1);
+    long[] characterStarts = new long[(strings.length >> 6) + 1];
     for (int i = 0; i < strings.length; ) {
       int length = Utf8.sequenceLength(strings, i, strings.length);
       if (length <= 0) {
         throw new CorruptTokenizerException(
             file, 0, "replacement " + i + " of precompiled_charsmap", "UTF-8", "malformed bytes");
       }
-      at[i] = text.length;
-      int codePoint = Utf8.codePoint(strings, i, length);
-      if (codePoint >= 0x10000) {
-        text.append(Character.highSurrogate(codePoint));
-        text.append(Character.lowSurrogate(codePoint));
-      } else {
-        text.append((char) codePoint);
-      }
+      characterStarts[i >> 6] |= 1L << i;
       i += length;
     }
-    checkValues(units, at, file);
-    return new CharsMap(units, text.chars, at);
+    checkValues(units, strings.length, characterStarts, file);
+    return new CharsMap(units, strings);
   }
 
-  private static void checkValues(int[] units, int[] at, Path file)
+  private static void checkValues(int[] units, int limit, long[] characterStarts, Path file)
       throws CorruptTokenizerException {
     for (int i = 0; i < units.length; i++) {
       if (units[i] < 0 || (units[i] & HAS_VALUE) == 0) {
@@ -101,7 +86,7 @@ final class CharsMap {
       }
       int position = i ^ offset(units[i]);
       int value = position < units.length ? units[position] & 0x7FFFFFFF : -1;
-      if (value < 0 || value >= at.length || at[value] < 0) {
+      if (value < 0 || value >= limit || (characterStarts[value >> 6] & 1L << value) == 0) {
         throw new CorruptTokenizerException(
             file,
             0,
@@ -112,45 +97,43 @@ final class CharsMap {
     }
   }
 
+  /** Whether a rule may begin with the character of a well-formed sequence. */
+  boolean mayBegin(byte[] text, int at, int length) {
+    if (length == 4) {
+      return true;
+    }
+    int c = Utf8.codePoint(text, at, length);
+    return (beginsRule[c >> 6] & 1L << c) != 0;
+  }
+
   /**
    * The longest rule that is a prefix of {@code text[from, to)}.
    *
    * @return length of the prefix in the upper half, start of the replacement in the lower half (it
-   *     ends at a NUL in {@link #replacements}); -1 if there is no rule
+   *     ends at a zero in {@link #replacements}); -1 if there is no rule
    */
-  long longestPrefix(char[] text, int from, int to) {
-    char first = text[from];
-    if (!Character.isSurrogate(first) && (beginsRule[first >> 6] & (1L << first)) == 0) {
-      return -1;
-    }
-    byte[] utf8 = new byte[4];
+  long longestPrefix(byte[] text, int from, int to) {
     long found = -1;
     int position = offset(units[0]);
-    for (int i = from; i < to; ) {
-      int codePoint = Utf8.codePointAt(text, i, to);
-      if (codePoint == 0 || isLoneSurrogate(codePoint)) {
-        break;
+    for (int i = from; i < to; i++) {
+      int label = text[i] & 0xFF;
+      position ^= label;
+      if (label == 0 || position >= units.length) {
+        return found;
       }
-      int length = Utf8.encode(codePoint, utf8);
-      int unit = 0;
-      for (int k = 0; k < length; k++) {
-        position ^= utf8[k] & 0xFF;
-        if (position >= units.length
-            || ((unit = units[position]) & 0x800000FF) != (utf8[k] & 0xFF)) {
-          return found;
-        }
-        position ^= offset(unit);
+      int unit = units[position];
+      if ((unit & 0x800000FF) != label) {
+        return found;
       }
-      i += Character.charCount(codePoint);
+      position ^= offset(unit);
       if ((unit & HAS_VALUE) != 0) {
-        int value = units[position] & 0x7FFFFFFF;
-        found = (long) (i - from) << 32 | replacementAt[value];
+        found = (long) (i + 1 - from) << 32 | (units[position] & 0x7FFFFFFF);
       }
     }
     return found;
   }
 
-  char[] replacements() {
+  byte[] replacements() {
     return replacements;
   }
 
@@ -164,10 +147,6 @@ final class CharsMap {
       position ^= offset(units[position]);
     }
     return true;
-  }
-
-  private static boolean isLoneSurrogate(int codePoint) {
-    return codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
   }
 
   private static int offset(int unit) {

@@ -1,239 +1,294 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Prepares text for a model: character rules, white space, the dummy prefix. Immutable.
  *
- * <p>Works on UTF-16. A malformed byte of UTF-8 input arrives as the lone surrogate {@link
- * #MALFORMED_BYTE}; it becomes U+FFFD and, unlike a U+FFFD that was in the text, is subject to no
- * rule. Only U+0020 is a space; tabs and line ends stay unless a rule maps them.
+ * <p>UTF-8 in, <i>prepared text</i> out: well-formed UTF-8 in which, if the model escapes spaces,
+ * each U+2581 is written as one space byte, be it an escaped space or one of the text, which the
+ * model cannot tell apart. A malformed byte of the input becomes U+FFFD and is subject to no rule.
+ * Only U+0020 is a space; tabs and line ends stay unless a rule maps them.
  */
 final class Normalizer {
   /** What a space is written as in pieces: U+2581. */
   static final char ESCAPED_SPACE = '\u2581';
 
-  private static final char MALFORMED_BYTE = '\uDC00';
+  private static final byte[] REPLACEMENT = {(byte) 0xEF, (byte) 0xBF, (byte) 0xBD};
+  static final byte[] ESCAPED = {(byte) 0xE2, (byte) 0x96, (byte) 0x81};
 
   private final boolean addDummyPrefix;
   private final boolean removeExtraWhitespaces;
   private final boolean escapeWhitespaces;
   private final boolean whitespaceAsSuffix;
   private final @Nullable CharsMap rules;
-  private final @Nullable UserSymbols userSymbols;
+  private final @Nullable PieceTrie userSymbols;
+
+  /** ASCII characters that stand for themselves whatever surrounds them; not the space. */
+  private final boolean[] isPlain = new boolean[128];
 
   private Normalizer(
       NormalizerSpec spec,
       boolean whitespaceAsSuffix,
       @Nullable CharsMap rules,
-      @Nullable UserSymbols userSymbols) {
+      @Nullable PieceTrie userSymbols) {
     this.addDummyPrefix = spec.addDummyPrefix;
     this.removeExtraWhitespaces = spec.removeExtraWhitespaces;
     this.escapeWhitespaces = spec.escapeWhitespaces;
     this.whitespaceAsSuffix = whitespaceAsSuffix;
     this.rules = rules;
     this.userSymbols = userSymbols;
+    for (int c = 0; c < isPlain.length; c++) {
+      byte[] one = {(byte) c};
+      isPlain[c] =
+          c != ' '
+              && (rules == null || !rules.mayBegin(one, 0, 1))
+              && (userSymbols == null
+                  || userSymbols.child(PieceTrie.ROOT, one[0]) == PieceTrie.NO_NODE);
+    }
   }
 
+  /**
+   * A normaliser.
+   *
+   * @param userSymbols pieces that no rule may touch, with the bytes they have in plain text
+   */
   static Normalizer of(
-      NormalizerSpec spec, boolean whitespaceAsSuffix, @Nullable UserSymbols userSymbols, Path file)
+      NormalizerSpec spec, boolean whitespaceAsSuffix, @Nullable PieceTrie userSymbols, Path file)
       throws CorruptTokenizerException {
     CharsMap rules = CharsMap.read(spec.precompiledCharsmap, file);
     return new Normalizer(spec, whitespaceAsSuffix, rules, userSymbols);
   }
 
-  TextBuffer normalize(String text) {
-    char[] chars = text.toCharArray();
-    if (rules != null) {
-      replaceLoneSurrogates(chars);
-    }
-    return normalize(chars, chars.length);
+  /** The text as the model's pieces are written, U+2581 where a space was escaped. */
+  String normalize(String text) {
+    ByteText in = ByteText.create();
+    in.append(text);
+    ByteText out = ByteText.create();
+    normalize(in.bytes, 0, in.length, out);
+    return asPieces(out.bytes, 0, out.length);
   }
 
-  TextBuffer normalizeUtf8(byte[] utf8) {
-    TextBuffer text = new TextBuffer(utf8.length);
-    for (int i = 0; i < utf8.length; ) {
-      int length = Utf8.sequenceLength(utf8, i, utf8.length);
-      if (length <= 0) {
-        text.append(MALFORMED_BYTE);
-        i++;
-      } else if (length < 4) {
-        text.append((char) Utf8.codePoint(utf8, i, length));
-        i += length;
-      } else {
-        int codePoint = Utf8.codePoint(utf8, i, length);
-        text.append(Character.highSurrogate(codePoint));
-        text.append(Character.lowSurrogate(codePoint));
-        i += length;
-      }
-    }
-    return normalize(text.chars, text.length);
+  /** Prepared text as the model's pieces are written. */
+  String asPieces(byte[] prepared, int from, int to) {
+    String text = new String(prepared, from, to - from, StandardCharsets.UTF_8);
+    return escapeWhitespaces ? text.replace(' ', ESCAPED_SPACE) : text;
   }
 
-  private TextBuffer normalize(char[] text, int length) {
-    if (length >= TextBuffer.MAX_CHARS) {
-      throw new IllegalArgumentException(
-          "text of " + length + " characters; at most " + (TextBuffer.MAX_CHARS - 1));
-    }
-    TextBuffer out = new TextBuffer(length + 1);
-    if (length == 0) {
-      return out;
-    }
-    if (rules == null && !removeExtraWhitespaces) {
-      identity(text, length, out);
-    } else {
-      new Pass(text, length, out).run();
-    }
-    return out;
+  /** Whether a space byte of prepared text means U+2581. */
+  boolean escapesSpaces() {
+    return escapeWhitespaces;
   }
 
-  /** No rules and nothing to remove: only spaces are escaped. What Llama-like models need. */
-  private void identity(char[] text, int length, TextBuffer out) {
-    char space = escapeWhitespaces ? ESCAPED_SPACE : ' ';
-    char[] target = out.chars;
+  /**
+   * Whether preparing only puts a space before the text or behind it: {@link #frame} will do, if
+   * the text is well formed. A U+2581 of the text then stays as it is, for the reader to take as a
+   * space.
+   */
+  boolean isIdentity() {
+    return rules == null && !removeExtraWhitespaces;
+  }
+
+  /** Prepares a text for which there is nothing to do but the dummy prefix. */
+  void frame(byte[] text, int from, int to, ByteText out) {
+    out.clear();
+    int length = to - from;
+    out.reserve((int) Math.min(ByteText.MAX_BYTES, length + 1L));
     int n = 0;
-    if (addDummyPrefix && !whitespaceAsSuffix) {
-      target[n++] = space;
+    if (length > 0 && addDummyPrefix && !whitespaceAsSuffix) {
+      out.bytes[n++] = ' ';
     }
-    for (int i = 0; i < length; i++) {
-      char c = text[i];
-      if (c == ' ') {
-        c = space;
-      } else if (Character.isSurrogate(c)) {
-        if (isPair(text, i, length)) {
-          target[n++] = c;
-          c = text[++i];
-        } else {
-          c = Utf8.REPLACEMENT;
-        }
-      }
-      target[n++] = c;
-    }
-    if (addDummyPrefix && whitespaceAsSuffix) {
-      target[n++] = space;
+    out.reserve((int) Math.min(ByteText.MAX_BYTES + 1L, n + length + 1L));
+    System.arraycopy(text, from, out.bytes, n, length);
+    n += length;
+    if (length > 0 && addDummyPrefix && whitespaceAsSuffix) {
+      out.bytes[n++] = ' ';
     }
     out.length = n;
   }
 
-  private static boolean isPair(char[] text, int i, int length) {
-    return Character.isHighSurrogate(text[i])
-        && i + 1 < length
-        && Character.isLowSurrogate(text[i + 1]);
-  }
-
-  private static void replaceLoneSurrogates(char[] text) {
-    for (int i = 0; i < text.length; i++) {
-      if (Character.isSurrogate(text[i])) {
-        if (isPair(text, i, text.length)) {
-          i++;
-        } else {
-          text[i] = Utf8.REPLACEMENT;
-        }
-      }
+  /** Prepares {@code text[from, to)}. */
+  void normalize(byte[] text, int from, int to, ByteText out) {
+    out.clear();
+    out.reserve((int) Math.min(ByteText.MAX_BYTES, to - from + 1L));
+    if (from < to) {
+      new Pass(text, from, to, out).run();
     }
   }
 
-  /** One walk over a text, step by step; a step replaces {@code consumed} characters by a slice. */
+  /** One walk over a text, step by step; a step replaces {@code consumed} bytes by a slice. */
   private final class Pass {
-    private static final char[] MALFORMED = {Utf8.REPLACEMENT};
-
-    private final char[] text;
-    private final int length;
-    private final TextBuffer out;
-    private final char space = escapeWhitespaces ? ESCAPED_SPACE : ' ';
+    private final byte[] text;
+    private final int start;
+    private final int end;
+    private final ByteText out;
 
     private int consumed;
-    private char[] slice;
+    private byte[] slice;
     private int sliceFrom;
     private int sliceTo;
 
-    Pass(char[] text, int length, TextBuffer out) {
+    Pass(byte[] text, int start, int end, ByteText out) {
       this.text = text;
       this.slice = text;
-      this.length = length;
+      this.start = start;
+      this.end = end;
       this.out = out;
     }
 
     void run() {
-      int at = 0;
+      int at = start;
       if (removeExtraWhitespaces) {
-        while (at < length) {
+        while (at < end) {
           step(at);
           if (sliceTo - sliceFrom != 1 || slice[sliceFrom] != ' ') {
             break;
           }
           at += consumed;
         }
-        if (at == length) {
+        if (at == end) {
+          out.end(at - start);
           return;
         }
       }
       if (addDummyPrefix && !whitespaceAsSuffix) {
-        out.append(space);
+        out.append((byte) ' ', at - start);
       }
+      at = body(at);
+      int finish = at - start;
+      if (removeExtraWhitespaces) {
+        finish = dropTrailingSpaces(finish);
+      }
+      if (addDummyPrefix && whitespaceAsSuffix) {
+        out.append((byte) ' ', finish);
+      }
+      out.reserve(1);
+      out.end(finish);
+    }
+
+    private int body(int from) {
+      int at = from;
       boolean afterSpace = removeExtraWhitespaces;
-      while (at < length) {
+      while (at < end) {
+        int plain = at;
+        while (plain < end && text[plain] >= 0 && isPlain[text[plain]]) {
+          plain++;
+        }
+        if (plain > at) {
+          appendPlain(at, plain);
+          afterSpace = false;
+          at = plain;
+          continue;
+        }
         step(at);
-        at += consumed;
         while (afterSpace && sliceFrom < sliceTo && slice[sliceFrom] == ' ') {
           sliceFrom++;
         }
         if (sliceFrom < sliceTo) {
-          appendSlice();
+          appendSlice(at - start);
           afterSpace = slice[sliceTo - 1] == ' ';
         }
         afterSpace &= removeExtraWhitespaces;
+        at += consumed;
       }
-      while (removeExtraWhitespaces && out.length > 0 && out.chars[out.length - 1] == space) {
-        out.length--;
+      return at;
+    }
+
+    private void appendPlain(int from, int to) {
+      int count = to - from;
+      out.reserve(count);
+      System.arraycopy(text, from, out.bytes, out.length, count);
+      if (out.origin != null) {
+        for (int i = 0; i < count; i++) {
+          out.origin[out.length + i] = from + i - start;
+        }
       }
-      if (addDummyPrefix && whitespaceAsSuffix) {
-        out.append(space);
+      out.length += count;
+    }
+
+    private void appendSlice(int from) {
+      if (sliceTo - sliceFrom == 1) {
+        out.append(slice[sliceFrom], from);
+      } else if (!escapeWhitespaces) {
+        out.append(slice, sliceFrom, sliceTo, from);
+      } else {
+        appendEscaped(from);
       }
     }
 
-    private void appendSlice() {
-      int from = out.length;
-      out.append(slice, sliceFrom, sliceTo);
-      for (int i = from; i < out.length; i++) {
-        if (out.chars[i] == ' ') {
-          out.chars[i] = space;
+    /** Writes each U+2581 of the slice as a space. */
+    private void appendEscaped(int from) {
+      int copied = sliceFrom;
+      for (int i = sliceFrom; i + 2 < sliceTo; i++) {
+        if (isEscapedSpace(slice, i)) {
+          out.append(slice, copied, i, from);
+          out.append((byte) ' ', from);
+          copied = i + 3;
+          i += 2;
         }
       }
+      out.append(slice, copied, sliceTo, from);
+    }
+
+    /** Where in the original the text ends without the spaces at its end. */
+    private int dropTrailingSpaces(int originEnd) {
+      int finish = originEnd;
+      while (out.length > 0 && endsWithSpace()) {
+        out.length--;
+        finish = out.origin == null ? finish : out.origin[out.length];
+      }
+      return finish;
+    }
+
+    /**
+     * The reference drops what a space is written as; without escaping that is a space byte too.
+     */
+    private boolean endsWithSpace() {
+      return out.bytes[out.length - 1] == ' ';
     }
 
     /** User symbols come first and are exempt from the rules. */
     private void step(int at) {
-      long symbol = userSymbols == null ? 0 : userSymbols.longestPrefix(text, at, length);
+      long symbol = userSymbols == null ? 0 : userSymbols.longestPrefix(text, at, end);
       if (symbol != 0) {
         take(text, at, at + (int) (symbol >>> 32), (int) (symbol >>> 32));
         return;
       }
-      long rule = rules == null ? -1 : rules.longestPrefix(text, at, length);
+      int length = Utf8.sequenceLength(text, at, end);
+      if (length <= 0) {
+        take(REPLACEMENT, 0, REPLACEMENT.length, 1);
+        return;
+      }
+      long rule =
+          rules == null || !rules.mayBegin(text, at, length)
+              ? -1
+              : rules.longestPrefix(text, at, end);
       if (rule >= 0 && rules != null) {
-        char[] replacements = rules.replacements();
+        byte[] replacements = rules.replacements();
         int from = (int) rule;
         int to = from;
         while (replacements[to] != 0) {
           to++;
         }
         take(replacements, from, to, (int) (rule >>> 32));
-      } else if (!Character.isSurrogate(text[at])) {
-        take(text, at, at + 1, 1);
-      } else if (isPair(text, at, length)) {
-        take(text, at, at + 2, 2);
       } else {
-        take(MALFORMED, 0, 1, 1);
+        take(text, at, at + length, length);
       }
     }
 
-    private void take(char[] source, int from, int to, int consumedChars) {
+    private void take(byte[] source, int from, int to, int consumedBytes) {
       slice = source;
       sliceFrom = from;
       sliceTo = to;
-      consumed = consumedChars;
+      consumed = consumedBytes;
     }
+  }
+
+  /** Whether U+2581 stands at an index, of three bytes that exist. */
+  static boolean isEscapedSpace(byte[] text, int at) {
+    return text[at] == ESCAPED[0] && text[at + 1] == ESCAPED[1] && text[at + 2] == ESCAPED[2];
   }
 }

@@ -45,7 +45,8 @@ public final class SentencePieceProvider implements TokenizerProvider {
 
   @Override
   public Tokenizer load(Path fileOrDirectory, TokenizerOptions options) throws IOException {
-    return SentencePieceTokenizer.load(
-        Files.isDirectory(fileOrDirectory) ? fileOrDirectory.resolve(FILE_NAME) : fileOrDirectory);
+    Path file =
+        Files.isDirectory(fileOrDirectory) ? fileOrDirectory.resolve(FILE_NAME) : fileOrDirectory;
+    return SentencePieceTokenizer.of(SentencePieceModel.read(file), options);
   }
 }

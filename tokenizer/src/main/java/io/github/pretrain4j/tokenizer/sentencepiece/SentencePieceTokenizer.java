@@ -4,91 +4,117 @@ import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
 import io.github.pretrain4j.tokenizer.Encoder;
 import io.github.pretrain4j.tokenizer.Encoding;
 import io.github.pretrain4j.tokenizer.OffsetUnit;
+import io.github.pretrain4j.tokenizer.SpecialTokens;
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizer;
+import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.UnsupportedTokenizerException;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A SentencePiece BPE tokenizer with the ids, pieces and texts of the C++ library. Immutable and
- * thread-safe.
+ * A SentencePiece tokenizer, BPE, unigram, word or char, with the ids, pieces, offsets and texts of
+ * the C++ library. Immutable and thread-safe.
  */
 public final class SentencePieceTokenizer implements Tokenizer {
   private final SentencePieceModel model;
-  private final Normalizer normalizer;
-  private final @Nullable UserSymbols userSymbols;
-  private final BpeVocabulary vocabulary;
-  private final Map<String, Integer> idOfPiece = new HashMap<>();
+  private final SentencePieceEngine engine;
+  private final PieceTable pieces;
+  private final @Nullable Normalizer denormalizer;
+  private final int cacheSlots;
 
-  private SentencePieceTokenizer(SentencePieceModel model) throws CorruptTokenizerException {
+  /** Encoders for {@link #encode(String)}, as many as there were threads in it at once. */
+  private final Queue<Encoder> idleEncoders = new ConcurrentLinkedQueue<>();
+
+  private SentencePieceTokenizer(SentencePieceModel model, int cacheSlots)
+      throws CorruptTokenizerException {
     this.model = model;
-    this.userSymbols = UserSymbols.of(model.pieces());
-    this.normalizer =
-        Normalizer.of(
-            model.normalizer(), model.trainer().treatWhitespaceAsSuffix, userSymbols, model.file());
-    this.vocabulary = new BpeVocabulary(model);
-    List<SentencePieceModel.Piece> pieces = model.pieces();
-    for (int id = 0; id < pieces.size(); id++) {
-      if (pieces.get(id).type().mergeable()) {
-        idOfPiece.putIfAbsent(pieces.get(id).text(), id);
-      } else {
-        idOfPiece.put(pieces.get(id).text(), id); // reserved pieces come first
-      }
-    }
+    this.engine = new SentencePieceEngine(model);
+    this.pieces = engine.pieces;
+    this.cacheSlots = cacheSlots;
+    NormalizerSpec spec = model.denormalizer();
+    this.denormalizer =
+        spec == null || spec.precompiledCharsmap.length == 0
+            ? null
+            : Normalizer.of(spec, false, null, model.file());
   }
 
   /**
-   * Loads a model file.
+   * Loads a model file with the default options.
    *
    * @throws CorruptTokenizerException if it is damaged
-   * @throws UnsupportedTokenizerException if it is not a BPE model
    */
   public static SentencePieceTokenizer load(Path file) throws IOException {
     return of(SentencePieceModel.read(file));
   }
 
   /**
+   * A tokenizer for a model, with the default options.
+   *
+   * @throws CorruptTokenizerException if the model fails its own self-test
+   */
+  public static SentencePieceTokenizer of(SentencePieceModel model)
+      throws CorruptTokenizerException {
+    return create(model, TokenizerOptions.defaults().cacheSlots());
+  }
+
+  /**
    * A tokenizer for a model.
    *
    * @throws CorruptTokenizerException if the model fails its own self-test
-   * @throws UnsupportedTokenizerException if it is not a BPE model
+   * @throws UnsupportedTokenizerException if the options ask for special tokens in text, which
+   *     SentencePiece does not have
    */
-  public static SentencePieceTokenizer of(SentencePieceModel model) throws IOException {
-    if (model.trainer().modelType != TrainerSpec.BPE) {
+  public static SentencePieceTokenizer of(SentencePieceModel model, TokenizerOptions options)
+      throws IOException {
+    if (options.specialTokens() == SpecialTokens.MATCH) {
       throw new UnsupportedTokenizerException(
-          model.file(), "model_type " + model.modelType(), "use a BPE model");
+          model.file(),
+          "matching special tokens in text",
+          "SentencePiece never produces a CONTROL piece from text; use a tokenizer.json");
     }
-    NormalizerSpec denormalizer = model.denormalizer();
-    if (denormalizer != null && denormalizer.precompiledCharsmap.length > 0) {
-      throw new UnsupportedTokenizerException(
-          model.file(), "denormalizer_spec", "use a model without one");
-    }
-    SentencePieceTokenizer tokenizer = new SentencePieceTokenizer(model);
+    return create(model, options.cacheSlots());
+  }
+
+  private static SentencePieceTokenizer create(SentencePieceModel model, int cacheSlots)
+      throws CorruptTokenizerException {
+    SentencePieceTokenizer tokenizer = new SentencePieceTokenizer(model, cacheSlots);
     tokenizer.selfTest();
     return tokenizer;
   }
 
+  /** Unigram models may have equally good divisions; the reference compares those by score. */
   private void selfTest() throws CorruptTokenizerException {
     for (SentencePieceModel.Sample sample : model.samples()) {
-      String found = String.join(" ", encodePieces(sample.input()));
-      if (!found.equals(sample.expected())) {
+      List<String> found = encodePieces(sample.input());
+      String joined = String.join(" ", found);
+      if (!joined.equals(sample.expected())
+          && !(engine.unigram != null && isAsLikely(sample.expected(), found))) {
         throw new CorruptTokenizerException(
             model.file(),
             0,
             "self-test \"" + sample.input() + "\"",
             "\"" + sample.expected() + "\"",
-            "\"" + found + "\"");
+            "\"" + joined + "\"");
       }
     }
+  }
+
+  private boolean isAsLikely(String expected, List<String> found) {
+    double wanted = Stream.of(expected.split(" ", -1)).mapToDouble(this::score).sum();
+    double got = found.stream().mapToDouble(this::score).sum();
+    return Math.abs(wanted - got) <= 1e-7;
+  }
+
+  private double score(String piece) {
+    return pieces.piece(pieces.id(piece)).score();
   }
 
   /** The model this tokenizer was made from. */
@@ -98,40 +124,38 @@ public final class SentencePieceTokenizer implements Tokenizer {
 
   @Override
   public int vocabularySize() {
-    return vocabulary.pieceCount;
-  }
-
-  @Override
-  public int[] encode(String text) {
-    return encode(normalizer.normalize(text));
+    return pieces.size();
   }
 
   @Override
   public Encoder newEncoder() {
-    return new Encoder() {
-      @Override
-      public int encode(CharSequence text, TokenBuffer out) {
-        return append(SentencePieceTokenizer.this.encode(text.toString()), out);
-      }
-
-      @Override
-      public int encodeUtf8(byte[] utf8, int from, int to, TokenBuffer out) {
-        return append(
-            SentencePieceTokenizer.this.encodeUtf8(Arrays.copyOfRange(utf8, from, to)), out);
-      }
-
-      private int append(int[] ids, TokenBuffer out) {
-        for (int id : ids) {
-          out.add(id);
-        }
-        return ids.length;
-      }
-    };
+    return new SentencePieceEncoder(engine, cacheSlots);
   }
 
   @Override
+  public int[] encode(String text) {
+    Encoder idle = idleEncoders.poll();
+    Encoder encoder = idle == null ? newEncoder() : idle;
+    TokenBuffer ids = new TokenBuffer(0);
+    encoder.encode(text, ids);
+    idleEncoders.add(encoder);
+    return ids.toArray();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>The pieces are what the reference calls so: the prepared text of each id, {@code <0xHH>} for
+   * a byte. Of a character that fell back to bytes all but the last have an empty range.
+   */
+  @Override
   public Encoding encode(String text, OffsetUnit unit) {
-    throw new UnsupportedOperationException("offsets come with the next commit");
+    return new OffsetEncoder(engine).encode(text, unit);
+  }
+
+  /** The pieces of {@link #encode(String, OffsetUnit)}. */
+  public List<String> encodePieces(String text) {
+    return encode(text, OffsetUnit.UTF8_BYTES).pieces();
   }
 
   @Override
@@ -139,58 +163,15 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return ids.clone();
   }
 
-  @Override
-  public OptionalInt id(String piece) {
-    Integer id = idOfPiece.get(piece);
-    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
-  }
-
-  @Override
-  public boolean isSpecial(int id) {
-    PieceType type = pieceOf(id).type();
-    return type == PieceType.CONTROL || type == PieceType.UNKNOWN;
-  }
-
-  /** The ids of UTF-8 bytes; each malformed byte counts as one U+FFFD. */
-  public int[] encodeUtf8(byte[] text) {
-    return encode(normalizer.normalizeUtf8(text));
-  }
-
-  private int[] encode(TextBuffer normalized) {
-    BpeEncoder encoder = new BpeEncoder(vocabulary, userSymbols, false);
-    encoder.encode(normalized);
-    return encoder.ids();
-  }
-
-  /**
-   * What {@link #encode} finds, as strings: the normalised text of each id, or {@code <0xHH>} for a
-   * byte.
-   */
-  public List<String> encodePieces(String text) {
-    TextBuffer normalized = normalizer.normalize(text);
-    BpeEncoder encoder = new BpeEncoder(vocabulary, userSymbols, true);
-    encoder.encode(normalized);
-    int[] ids = encoder.ids();
-    List<String> pieces = new ArrayList<>(ids.length);
-    int begin = 0;
-    for (int i = 0; i < ids.length; i++) {
-      boolean isByte = vocabulary.type[ids[i]] == PieceType.BYTE;
-      int end = encoder.end(i);
-      pieces.add(isByte ? piece(ids[i]) : new String(normalized.chars, begin, end - begin));
-      begin = end;
-    }
-    return pieces;
-  }
-
   /** The text as the model sees it. */
   public String normalize(String text) {
-    return normalizer.normalize(text).toString();
+    return engine.normalizer.normalize(text);
   }
 
   @Override
   public String decode(int[] ids) {
     StringBuilder text = new StringBuilder(ids.length * 4);
-    SentencePieceDecoder decoder = new SentencePieceDecoder(this);
+    StreamingDecoder decoder = streamingDecoder();
     for (int id : ids) {
       text.append(decoder.accept(id));
     }
@@ -199,17 +180,18 @@ public final class SentencePieceTokenizer implements Tokenizer {
 
   @Override
   public StreamingDecoder streamingDecoder() {
-    return new SentencePieceDecoder(this);
+    SentencePieceDecoder decoder = new SentencePieceDecoder(this);
+    return denormalizer == null ? decoder : new DenormalizingDecoder(decoder, denormalizer);
   }
 
   /** The id of a piece; the unknown id if there is no such piece. */
   public int idOf(String piece) {
-    return idOfPiece.getOrDefault(piece, vocabulary.unknownId);
+    return pieces.id(piece);
   }
 
   @Override
   public OptionalInt unkId() {
-    return OptionalInt.of(vocabulary.unknownId);
+    return OptionalInt.of(pieces.unknownId());
   }
 
   @Override
@@ -241,7 +223,18 @@ public final class SentencePieceTokenizer implements Tokenizer {
 
   private OptionalInt control(String piece) {
     int id = idOf(piece);
-    return vocabulary.type[id] == PieceType.CONTROL ? OptionalInt.of(id) : OptionalInt.empty();
+    return pieces.type(id) == PieceType.CONTROL ? OptionalInt.of(id) : OptionalInt.empty();
+  }
+
+  @Override
+  public OptionalInt id(String piece) {
+    return pieces.find(piece);
+  }
+
+  @Override
+  public boolean isSpecial(int id) {
+    PieceType type = pieceOf(id).type();
+    return type == PieceType.CONTROL || type == PieceType.UNKNOWN;
   }
 
   @Override
@@ -255,11 +248,7 @@ public final class SentencePieceTokenizer implements Tokenizer {
   }
 
   SentencePieceModel.Piece pieceOf(int id) {
-    if (id < 0 || id >= vocabulary.pieceCount) {
-      throw new IllegalArgumentException(
-          "id " + id + " is not in 0 to " + (vocabulary.pieceCount - 1));
-    }
-    return model.pieces().get(id);
+    return pieces.piece(id);
   }
 
   String unknownSurface() {

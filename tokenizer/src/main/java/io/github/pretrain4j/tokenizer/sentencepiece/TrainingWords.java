@@ -59,13 +59,13 @@ final class TrainingWords {
     }
   }
 
-  private void addLine(TextBuffer line) {
-    char[] text = line.chars;
+  private void addLine(String line) {
+    char[] text = line.toCharArray();
     int start = 0;
     int previous = NO_CLASS;
     boolean previousSpace = false;
-    for (int i = 0; i < line.length; ) {
-      long user = userSymbols == null ? 0 : userSymbols.longestPrefix(text, i, line.length);
+    for (int i = 0; i < text.length; ) {
+      long user = userSymbols == null ? 0 : userSymbols.longestPrefix(text, i, text.length);
       if (user != 0) {
         count(text, start, i);
         i += (int) (user >>> 32);
@@ -74,7 +74,7 @@ final class TrainingWords {
         previousSpace = false;
         continue;
       }
-      int codePoint = Utf8.codePointAt(text, i, line.length);
+      int codePoint = Utf8.codePointAt(text, i, text.length);
       boolean space = codePoint == Normalizer.ESCAPED_SPACE;
       int next = space ? NO_CLASS : classOf(codePoint, previous);
       if (i > start && cutBefore(space, previousSpace, previous, next)) {
@@ -86,7 +86,7 @@ final class TrainingWords {
       previous = keepsClass ? previous : next;
       i += Character.charCount(codePoint);
     }
-    count(text, start, line.length);
+    count(text, start, text.length);
   }
 
   private boolean cutBefore(boolean space, boolean previousSpace, int previous, int next) {

@@ -57,29 +57,39 @@ final class Utf8 {
     };
   }
 
-  /** Writes a code point and returns the number of bytes, 1 to 4. A surrogate becomes U+FFFD. */
+  /** As {@link #encode(int, byte[], int)} from index 0. */
   static int encode(int codePoint, byte[] target) {
+    return encode(codePoint, target, 0);
+  }
+
+  /** Writes a code point and returns the number of bytes, 1 to 4. A surrogate becomes U+FFFD. */
+  static int encode(int codePoint, byte[] target, int at) {
     if (codePoint < 0x80) {
-      target[0] = (byte) codePoint;
+      target[at] = (byte) codePoint;
       return 1;
     }
     if (codePoint < 0x800) {
-      target[0] = (byte) (0xC0 | codePoint >> 6);
-      target[1] = (byte) (0x80 | (codePoint & 0x3F));
+      target[at] = (byte) (0xC0 | codePoint >> 6);
+      target[at + 1] = (byte) (0x80 | (codePoint & 0x3F));
       return 2;
     }
     if (codePoint < 0x10000) {
       int valid = Character.isSurrogate((char) codePoint) ? REPLACEMENT : codePoint;
-      target[0] = (byte) (0xE0 | valid >> 12);
-      target[1] = (byte) (0x80 | (valid >> 6 & 0x3F));
-      target[2] = (byte) (0x80 | (valid & 0x3F));
+      target[at] = (byte) (0xE0 | valid >> 12);
+      target[at + 1] = (byte) (0x80 | (valid >> 6 & 0x3F));
+      target[at + 2] = (byte) (0x80 | (valid & 0x3F));
       return 3;
     }
-    target[0] = (byte) (0xF0 | codePoint >> 18);
-    target[1] = (byte) (0x80 | (codePoint >> 12 & 0x3F));
-    target[2] = (byte) (0x80 | (codePoint >> 6 & 0x3F));
-    target[3] = (byte) (0x80 | (codePoint & 0x3F));
+    target[at] = (byte) (0xF0 | codePoint >> 18);
+    target[at + 1] = (byte) (0x80 | (codePoint >> 12 & 0x3F));
+    target[at + 2] = (byte) (0x80 | (codePoint >> 6 & 0x3F));
+    target[at + 3] = (byte) (0x80 | (codePoint & 0x3F));
     return 4;
+  }
+
+  /** Bytes of the character that a lead byte of well-formed text begins. */
+  static int lengthByLead(byte lead) {
+    return lead >= 0 ? 1 : (lead & 0xE0) == 0xC0 ? 2 : (lead & 0xF0) == 0xE0 ? 3 : 4;
   }
 
   /** The code point at {@code index}; a lone surrogate is returned as itself. */

@@ -60,8 +60,6 @@ class DamagedModelTest {
             assertEquals(NAME, e.file());
             assertTrue(e.byteOffset() >= 0 && e.byteOffset() <= bytes.length, e.getMessage());
             return true;
-          } catch (UnsupportedTokenizerException e) {
-            return false;
           }
         });
   }

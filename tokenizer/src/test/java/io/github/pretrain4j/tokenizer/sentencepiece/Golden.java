@@ -15,7 +15,8 @@ import java.util.Objects;
  * and what its C++ library answers for them.
  */
 final class Golden {
-  static final List<String> SMALL = List.of("sp-bpe-bytefallback-1k", "sp-bpe-nodummy-usersym");
+  static final List<String> SMALL =
+      List.of("sp-bpe-bytefallback-1k", "sp-bpe-nodummy-usersym", "sp-unigram-2k");
 
   static final ObjectMapper JSON = new ObjectMapper();
 

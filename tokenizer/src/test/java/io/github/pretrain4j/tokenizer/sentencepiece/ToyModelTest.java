@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
+import io.github.pretrain4j.tokenizer.Encoding;
+import io.github.pretrain4j.tokenizer.OffsetUnit;
+import io.github.pretrain4j.tokenizer.SpecialTokens;
+import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.UnsupportedTokenizerException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,6 +49,17 @@ class ToyModelTest {
 
   private static void assertIds(SentencePieceTokenizer tokenizer, String text, int... expected) {
     assertArrayEquals(expected, tokenizer.encode(text), "\"" + text + "\"");
+    assertArrayEquals(
+        expected, tokenizer.encode(text, OffsetUnit.UTF8_BYTES).ids(), "\"" + text + "\"");
+  }
+
+  private static void assertSpans(SentencePieceTokenizer tokenizer, String text, String expected) {
+    Encoding encoding = tokenizer.encode(text, OffsetUnit.UTF8_BYTES);
+    StringBuilder found = new StringBuilder();
+    for (int i = 0; i < encoding.ids().length; i++) {
+      found.append(encoding.begins()[i]).append('-').append(encoding.ends()[i]).append(' ');
+    }
+    assertEquals(expected, found.toString().trim(), "\"" + text + "\"");
   }
 
   @Test
@@ -83,6 +98,13 @@ class ToyModelTest {
     assertIds(tokenizer, "a<sep>xb", 7, 0, 4, 0);
     assertIds(tokenizer, "q <sep> q", 8, 7, 3, 8);
     assertIds(tokenizer, "zqzz", 7, 0, 5, 0);
+    assertSpans(tokenizer, "qz", "0-0 0-2");
+    assertSpans(tokenizer, "z", "0-0 0-1");
+    assertSpans(tokenizer, "zzz", "0-0 0-3");
+    assertSpans(tokenizer, "a<sep>b", "0-0 0-1 1-6 6-7");
+    assertSpans(tokenizer, "a<sep>xb", "0-0 0-1 1-7 7-8");
+    assertSpans(tokenizer, "q <sep> q", "0-1 1-2 2-7 7-9");
+    assertSpans(tokenizer, "zqzz", "0-0 0-1 1-3 3-4");
     assertEquals(List.of("\u2581", "zzz"), tokenizer.encodePieces("zzz"));
     assertEquals("q<sep>qz", tokenizer.decode(new int[] {8, 3, 5}));
     assertEquals(" \u2047 ", tokenizer.decode(new int[] {0}));
@@ -97,6 +119,8 @@ class ToyModelTest {
     assertIds(tokenizer, "a a", 3, 3);
     assertIds(tokenizer, "  a   a  ", 3, 3);
     assertIds(tokenizer, "   ");
+    assertSpans(tokenizer, "a a", "0-2 2-3");
+    assertSpans(tokenizer, "  a   a  ", "2-6 6-7");
     assertEquals("a a ", tokenizer.decode(new int[] {3, 3}));
   }
 
@@ -106,6 +130,7 @@ class ToyModelTest {
     normalizer.removeExtraWhitespaces = true;
     var tokenizer = piece("\u2581a", -1).piece("a", -2).piece("\u2581", -3).tokenizer();
     assertIds(tokenizer, "  a   a  ", 3, 3);
+    assertSpans(tokenizer, "  a   a  ", "2-3 3-7");
     assertEquals("a a", tokenizer.decode(new int[] {3, 3}));
     assertEquals("a", tokenizer.decode(new int[] {5, 5, 4}));
   }
@@ -146,11 +171,45 @@ class ToyModelTest {
   }
 
   @Test
-  void namesWhatItDoesNotSupport() {
-    piece("a", -1);
+  void findsTheMostLikelyDivision() throws IOException {
+    trainer.modelType = TrainerSpec.UNIGRAM;
+    piece("ab", -2).piece("a", -1).piece("b", -1.5).piece("abc", -5).piece("c", -1);
+    var tokenizer = piece("XX", 0, PieceType.USER_DEFINED).piece("\u2581", -1).tokenizer();
+    assertIds(tokenizer, "ab", 3);
+    assertIds(tokenizer, "abc", 3, 7);
+    assertIds(tokenizer, "ababz", 3, 3, 0);
+    assertIds(tokenizer, "zzab", 0, 3);
+    assertIds(tokenizer, "aXXb", 4, 8, 5);
+    assertIds(tokenizer, "XXX", 0, 8); // a tie: the earlier start wins
+  }
+
+  @Test
+  void wordModelsCutBeforeEverySpace() throws IOException {
     trainer.modelType = TrainerSpec.WORD;
-    var e = assertThrows(UnsupportedTokenizerException.class, this::tokenizer);
-    assertEquals("model_type WORD", e.component());
+    normalizer.addDummyPrefix = true;
+    var tokenizer =
+        piece("\u2581ab", -1).piece("\u2581", -2).piece("\u2581c\u4E2D", -3).tokenizer();
+    assertIds(tokenizer, "ab  ab c\u4E2D", 3, 4, 3, 5);
+    assertIds(tokenizer, "abc abab ab", 0, 3);
+    assertIds(tokenizer, "ab\u2581ab", 3, 3);
+  }
+
+  @Test
+  void charModelsCutEverywhere() throws IOException {
+    trainer.modelType = TrainerSpec.CHAR;
+    var tokenizer = piece("a", -1).piece("b", -2).piece("\u2581", -3).tokenizer();
+    assertIds(tokenizer, "abba  xyzb", 3, 4, 4, 3, 5, 5, 0, 4);
+  }
+
+  @Test
+  void refusesToMatchSpecialTokens() {
+    piece("a", -1);
+    var options = TokenizerOptions.defaults().withSpecialTokens(SpecialTokens.MATCH);
+    SentencePieceModel model = SentencePieceModel.create(pieces, trainer, normalizer);
+    var e =
+        assertThrows(
+            UnsupportedTokenizerException.class, () -> SentencePieceTokenizer.of(model, options));
+    assertEquals("matching special tokens in text", e.component());
   }
 
   @Test

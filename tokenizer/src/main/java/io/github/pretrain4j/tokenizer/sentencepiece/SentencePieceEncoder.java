@@ -1,0 +1,415 @@
+package io.github.pretrain4j.tokenizer.sentencepiece;
+
+import io.github.pretrain4j.tokenizer.Encoder;
+import io.github.pretrain4j.tokenizer.TokenBuffer;
+import io.github.pretrain4j.tokenizer.bpe.SegmentCache;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Encodes texts of one model, one after the other.
+ *
+ * <p>A text is prepared (usually a copy with a space before it) and cut into <i>segments</i> where
+ * {@link CharacterTable} says that no piece can cross. One-character segments are looked up in a
+ * table; most of Chinese is that. Others of up to 15 bytes are looked up in a cache by their bytes,
+ * which are loaded as two words; what the cache does not know goes to the {@link SegmentEngine}.
+ *
+ * <p>English is mostly a space and letters. The end of such a run is found eight bytes at a time,
+ * without looking at the characters: cuts inside it do not matter to a cached result.
+ *
+ * <p>Unigram sums up scores along the text. A cached division is used if it is certain at the
+ * present sum, see {@link UnigramSegments}; then only the additions are repeated, in their order.
+ */
+final class SentencePieceEncoder implements Encoder {
+  private static final VarHandle WORD =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final long EACH_BYTE = 0x0101010101010101L;
+  private static final long HIGH_BITS = 0x80 * EACH_BYTE;
+
+  private static final int[] NO_IDS = new int[0];
+
+  /** Marks text that turned out not to be well formed. */
+  private static final int MALFORMED = -1;
+
+  private final SentencePieceEngine engine;
+  private final PieceTable pieces;
+  private final Normalizer normalizer;
+  private final CharacterTable characters;
+  private final SegmentEngine segments;
+  private final SegmentCache cache;
+
+  /** The same as {@link #segments} if they sum up scores. */
+  private final @Nullable UnigramSegments sums;
+
+  /** Most ids that a byte of prepared text gives. */
+  private final int idsPerByte;
+
+  private final boolean cachesIds;
+  private final boolean byteFallback;
+  private final int unknownId;
+
+  private final ByteText input = ByteText.create();
+  private final ByteText prepared = ByteText.create();
+  private final Edges parts = new Edges();
+
+  /** Where ids go while a text is encoded; {@link #firstId} is the text's first. */
+  private int[] out = NO_IDS;
+
+  private int firstId;
+
+  SentencePieceEncoder(SentencePieceEngine engine, int cacheSlots) {
+    this.engine = engine;
+    this.pieces = engine.pieces;
+    this.normalizer = engine.normalizer;
+    this.characters = engine.characters;
+    this.segments = engine.newSegments();
+    this.cache = new SegmentCache(cacheSlots);
+    this.cachesIds = pieces.size() <= SegmentCache.MAX_ID;
+    this.byteFallback = pieces.byteFallback();
+    this.unknownId = pieces.unknownId();
+    boolean spaceMayFallBack = (characters.info(' ') & CharacterTable.IS_SPECIAL) != 0;
+    this.idsPerByte = spaceMayFallBack ? Normalizer.ESCAPED.length : 1;
+    this.sums = segments instanceof UnigramSegments unigram ? unigram : null;
+  }
+
+  @Override
+  public int encode(CharSequence text, TokenBuffer target) {
+    input.clear();
+    input.append(text);
+    return encodeUtf8(input.bytes, 0, input.length, target);
+  }
+
+  @Override
+  public int encodeUtf8(byte[] utf8, int from, int to, TokenBuffer target) {
+    Objects.checkFromToIndex(from, to, utf8.length);
+    int before = target.length();
+    boolean framed = normalizer.isIdentity();
+    if (framed) {
+      normalizer.frame(utf8, from, to, prepared);
+    } else {
+      normalizer.normalize(utf8, from, to, prepared);
+    }
+    int after = encodePrepared(target, before);
+    if (after == MALFORMED) {
+      normalizer.normalize(utf8, from, to, prepared);
+      after = encodePrepared(target, before);
+    }
+    out = NO_IDS;
+    target.setLength(after);
+    return after - before;
+  }
+
+  /** Encodes {@link #prepared} and returns where the ids end, or {@link #MALFORMED}. */
+  private int encodePrepared(TokenBuffer target, int before) {
+    int length = prepared.length;
+    long most = (long) length * idsPerByte + SegmentCache.MAX_IDS;
+    out = target.reserve((int) Math.min(Integer.MAX_VALUE - 8, most));
+    firstId = before;
+    segments.begin();
+    if (engine.isUncut) {
+      return isWellFormed() ? encodeSegment(0, length, before) : MALFORMED;
+    }
+    PieceTrie symbols = engine.frozenSymbols;
+    if (symbols == null) {
+      return encodeRange(0, length, before);
+    }
+    byte[] text = prepared.bytes;
+    int n = before;
+    int start = 0;
+    for (int at = 0; at < length && n != MALFORMED; ) {
+      long symbol = symbols.longestPrefix(text, at, length);
+      if (symbol == 0) {
+        at += Utf8.lengthByLead(text[at]);
+        continue;
+      }
+      n = encodeRange(start, at, n);
+      if (n != MALFORMED) {
+        int end = at + (int) (symbol >>> 32);
+        parts.clear();
+        parts.add(frozenId((int) symbol), end);
+        n = emit(at, n);
+        at = end;
+        start = end;
+      }
+    }
+    return n == MALFORMED ? n : encodeRange(start, length, n);
+  }
+
+  /** A reserved piece of the same text comes first. */
+  private int frozenId(int symbol) {
+    return pieces.id(pieces.piece(symbol).text());
+  }
+
+  private boolean isWellFormed() {
+    for (int at = 0; at < prepared.length; ) {
+      int length = Utf8.sequenceLength(prepared.bytes, at, prepared.length);
+      if (length <= 0) {
+        return false;
+      }
+      at += length;
+    }
+    return true;
+  }
+
+  /** Encodes a range that no piece crosses; returns where the ids end, or {@link #MALFORMED}. */
+  private int encodeRange(int from, int to, int firstFree) {
+    byte[] text = prepared.bytes;
+    CharacterTable table = characters;
+    int n = firstFree;
+    int at = from;
+    while (at < to) {
+      int lead = text[at];
+      if (isSpaceOrLetter(lead)) {
+        int length = runLength(text, at);
+        int end = at + length;
+        if (length <= SegmentCache.MAX_KEY_BYTES
+            && length > 1
+            && end <= to
+            && (end == to || isCut(text[end - 1], text, end, to))) {
+          n = encodeKeyed(text, at, length, n);
+          at = end;
+          continue;
+        }
+      }
+      long decoded = decode(text, at, to);
+      if (decoded == MALFORMED) {
+        return MALFORMED;
+      }
+      int c = (int) decoded;
+      int end = at + (int) (decoded >>> 32);
+      int info = table.info(c);
+      boolean alone = true;
+      int first = info;
+      while (end < to && (info & CharacterTable.JOINS_NEXT) != 0) {
+        decoded = decode(text, end, to);
+        if (decoded == MALFORMED) {
+          return MALFORMED;
+        }
+        int next = (int) decoded;
+        int nextInfo = table.info(next);
+        if (!table.joined(c, info, next, nextInfo)) {
+          break;
+        }
+        alone = false;
+        end += (int) (decoded >>> 32);
+        c = next;
+        info = nextInfo;
+      }
+      if (!alone) {
+        n =
+            end - at <= SegmentCache.MAX_KEY_BYTES
+                ? encodeKeyed(text, at, end - at, n)
+                : encodeSegment(at, end, n);
+      } else if ((first & CharacterTable.IS_SPECIAL) == 0) {
+        int id = first & CharacterTable.ID_MASK;
+        out[n++] = id;
+        if (sums != null) {
+          sums.add(id);
+        }
+      } else {
+        n = encodeSegment(at, end, n);
+      }
+      at = end;
+    }
+    return n;
+  }
+
+  private static boolean isSpaceOrLetter(int c) {
+    return c == ' ' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+  }
+
+  /**
+   * Bytes from {@code at} to the first that is no ASCII letter, not counting the one at {@code at};
+   * 16 if there is none before.
+   */
+  private static int runLength(byte[] text, int at) {
+    long ends = nonLetters((long) WORD.get(text, at)) & -0x100L;
+    if (ends != 0) {
+      return Long.numberOfTrailingZeros(ends) >>> 3;
+    }
+    ends = nonLetters((long) WORD.get(text, at + 8));
+    return ends != 0 ? 8 + (Long.numberOfTrailingZeros(ends) >>> 3) : 16;
+  }
+
+  /** The high bit of every byte that is no ASCII letter, up to and including the first. */
+  private static long nonLetters(long word) {
+    long lower = word | 0x20 * EACH_BYTE;
+    long ascii = lower & ~HIGH_BITS;
+    long fromA = ascii + (0x80 - 'a') * EACH_BYTE;
+    long aboveZ = ascii + (0x80 - 'z' - 1) * EACH_BYTE;
+    return ~(fromA & ~aboveZ & ~word) & HIGH_BITS;
+  }
+
+  /** Whether no piece holds an ASCII character and the one at {@code at} after it. */
+  private boolean isCut(int previous, byte[] text, int at, int to) {
+    int next = text[at];
+    if (next >= 0) {
+      return !characters.joinedAscii(previous, next);
+    }
+    long decoded = decode(text, at, to);
+    int c = (int) decoded;
+    return decoded != MALFORMED
+        && !characters.joined(previous, characters.info(previous), c, characters.info(c));
+  }
+
+  /** Code point in the lower half, number of bytes in the upper half, or {@link #MALFORMED}. */
+  private static long decode(byte[] text, int at, int to) {
+    int lead = text[at];
+    if (lead >= 0) {
+      return 1L << 32 | lead;
+    }
+    if ((lead & 0xF0) == 0xE0 && at + 2 < to) {
+      int second = text[at + 1];
+      int third = text[at + 2];
+      int c = (lead & 0x0F) << 12 | (second & 0x3F) << 6 | (third & 0x3F);
+      if ((second & 0xC0) == 0x80 && (third & 0xC0) == 0x80 && c >= 0x800 && c >>> 11 != 0x1B) {
+        return 3L << 32 | c;
+      }
+      return MALFORMED;
+    }
+    int length = Utf8.sequenceLength(text, at, to);
+    return length <= 0 ? MALFORMED : (long) length << 32 | Utf8.codePoint(text, at, length);
+  }
+
+  /** Encodes a segment of up to 15 bytes. */
+  private int encodeKeyed(byte[] text, int at, int length, int firstFree) {
+    long key0 = (long) WORD.get(text, at);
+    long key1 = (long) WORD.get(text, at + 8);
+    if (length < 8) {
+      key0 &= (1L << (length << 3)) - 1;
+      key1 = 0;
+    } else {
+      key1 &= (1L << ((length - 8) << 3)) - 1;
+    }
+    key1 = SegmentCache.secondKey(key1, length);
+    int place = cache.find(key0, key1);
+    if (place < 0) {
+      return encodeAndRemember(at, length, key0, key1, firstFree);
+    }
+    if (sums != null) {
+      return replay(sums, place, at, length, firstFree);
+    }
+    if (!byteFallback && followsUnknown(firstFree)) {
+      int end = cache.copyIds(place, out, firstFree);
+      return out[firstFree] == unknownId ? dropFirst(firstFree, end) : end;
+    }
+    return cache.copyIds(place, out, firstFree);
+  }
+
+  private boolean followsUnknown(int n) {
+    return n > firstId && out[n - 1] == unknownId;
+  }
+
+  /** Unknown characters in a row are one id, across segments too. */
+  private int dropFirst(int from, int end) {
+    System.arraycopy(out, from + 1, out, from, end - from - 1);
+    return end - 1;
+  }
+
+  /** Repeats the additions along a remembered division, if it is certain to be the right one. */
+  private int replay(UnigramSegments scores, int place, int at, int length, int firstFree) {
+    float before = scores.total();
+    int end = cache.copyIds(place, out, firstFree);
+    boolean unknown = false;
+    for (int i = firstFree; i < end; i++) {
+      scores.add(out[i]);
+      unknown |= out[i] == unknownId;
+    }
+    if (!(-scores.total() < Float.intBitsToFloat(cache.extra(place) << 8))) {
+      scores.setTotal(before);
+      return encodeSegment(at, at + length, firstFree);
+    }
+    return unknown ? mergeUnknown(firstFree, end) : end;
+  }
+
+  private int mergeUnknown(int from, int to) {
+    int n = from;
+    for (int i = from; i < to; i++) {
+      int id = out[i];
+      if (id != unknownId || !followsUnknown(n)) {
+        out[n++] = id;
+      }
+    }
+    return n;
+  }
+
+  private int encodeAndRemember(int at, int length, long key0, long key1, int firstFree) {
+    parts.clear();
+    segments.encode(prepared.bytes, at, at + length, parts);
+    if (sums != null) {
+      float safeBelow = sums.safeBelow();
+      if (cachesIds
+          && -sums.total() < safeBelow
+          && parts.count <= SegmentCache.MAX_IDS
+          && !(byteFallback && hasUnknown())) {
+        int extra = Float.floatToRawIntBits(safeBelow) >>> 8;
+        cache.put(key0, key1, parts.ids, 0, parts.count, extra);
+      }
+      return emit(at, firstFree);
+    }
+    int n = emit(at, firstFree);
+    // What was dropped because an unknown went before is part of the segment all the same.
+    boolean dropped = !byteFallback && parts.ids[0] == unknownId && followsUnknown(firstFree);
+    if (cachesIds && !dropped && n - firstFree <= SegmentCache.MAX_IDS) {
+      cache.put(key0, key1, out, firstFree, n - firstFree, 0);
+    }
+    return n;
+  }
+
+  private boolean hasUnknown() {
+    for (int i = 0; i < parts.count; i++) {
+      if (parts.ids[i] == unknownId) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private int encodeSegment(int from, int to, int firstFree) {
+    parts.clear();
+    segments.encode(prepared.bytes, from, to, parts);
+    return emit(from, firstFree);
+  }
+
+  /** Writes the ids of {@link #parts}, which begin at {@code from}; returns where they end. */
+  private int emit(int from, int firstFree) {
+    int n = firstFree;
+    int at = from;
+    for (int i = 0; i < parts.count; i++) {
+      int id = parts.ids[i];
+      int end = parts.ends[i];
+      PieceType type = pieces.type(id);
+      if (type == PieceType.CONTROL) {
+        throw engine.notFromText(id);
+      }
+      if (type != PieceType.UNKNOWN) {
+        out[n++] = id;
+      } else if (byteFallback) {
+        n = fallBack(at, end, n);
+      } else if (!followsUnknown(n)) {
+        out[n++] = id;
+      }
+      at = end;
+    }
+    return n;
+  }
+
+  private int fallBack(int from, int to, int firstFree) {
+    int n = firstFree;
+    for (int i = from; i < to; i++) {
+      byte value = prepared.bytes[i];
+      if (value == ' ' && normalizer.escapesSpaces()) {
+        for (byte escaped : Normalizer.ESCAPED) {
+          out[n++] = pieces.byteId(escaped);
+        }
+      } else {
+        out[n++] = pieces.byteId(value);
+      }
+    }
+    return n;
+  }
+}
