@@ -11,6 +11,7 @@ import java.util.List;
  * @param begins for each id, where its part of the original text begins
  * @param ends for each id, where it ends, exclusive
  */
+@SuppressWarnings("ArrayRecordComponent") // one object of three arrays, as the caller needs them
 public record Encoding(int[] ids, List<String> pieces, int[] begins, int[] ends) {
 
   /** Checks that all four are of one length. */

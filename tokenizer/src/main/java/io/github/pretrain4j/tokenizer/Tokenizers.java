@@ -24,10 +24,12 @@ public final class Tokenizers {
   /**
    * Loads the tokenizer in a file, or in a directory that holds one under its usual name. Without a
    * provider's name in {@code options}, every provider that supports the files is tried in the
-   * order of priority; one that finds something it does not do hands over to the next.
+   * order of priority; one that finds something it does not do, or has nothing to run on, hands
+   * over to the next, and if all have, the first says why.
    *
    * @throws NoSuchFileException if there is nothing at that path
    * @throws UnsupportedTokenizerException if no provider can load the files
+   * @throws UnavailableException if the wanted provider misses a library
    * @throws CorruptTokenizerException if the file is damaged
    * @throws IllegalArgumentException if there is no provider of the wanted name
    */
@@ -39,12 +41,12 @@ public final class Tokenizers {
     if (options.provider() != null) {
       return named(providers, options.provider()).load(fileOrDirectory, options);
     }
-    UnsupportedTokenizerException refusal = null;
+    IOException refusal = null;
     for (TokenizerProvider provider : providers) {
       if (provider.supports(fileOrDirectory)) {
         try {
           return provider.load(fileOrDirectory, options);
-        } catch (UnsupportedTokenizerException e) {
+        } catch (UnsupportedTokenizerException | UnavailableException e) {
           refusal = first(refusal, e);
         }
       }
@@ -60,8 +62,7 @@ public final class Tokenizers {
         "known kinds: " + names(providers));
   }
 
-  private static UnsupportedTokenizerException first(
-      @Nullable UnsupportedTokenizerException earlier, UnsupportedTokenizerException later) {
+  private static IOException first(@Nullable IOException earlier, IOException later) {
     if (earlier == null) {
       return later;
     }

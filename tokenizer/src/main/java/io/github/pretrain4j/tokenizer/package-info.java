@@ -9,8 +9,9 @@
  * what is sound but not implemented in an {@link
  * io.github.pretrain4j.tokenizer.UnsupportedTokenizerException}; nothing is approximated.
  *
- * <p>Edges: {@code tool} reads {@code sentencepiece} and this package, {@code sentencepiece} reads
- * this package, this package reads neither.
+ * <p>Edges: {@code tool} reads {@code sentencepiece} and this package, {@code djl} (the C++ library
+ * as a second provider) reads the same two, {@code sentencepiece} reads this package, this package
+ * reads none of them.
  */
 @NullMarked
 package io.github.pretrain4j.tokenizer;

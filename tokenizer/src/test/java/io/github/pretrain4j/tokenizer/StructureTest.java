@@ -20,7 +20,12 @@ class StructureTest {
   private static final Pattern EDGE = Pattern.compile("^\\s+(\\S+)\\s+->\\s+(\\S+)\\s");
 
   private static final Set<String> ALLOWED =
-      Set.of("sentencepiece -> tokenizer", "tool -> sentencepiece", "tool -> tokenizer");
+      Set.of(
+          "djl -> sentencepiece",
+          "djl -> tokenizer",
+          "sentencepiece -> tokenizer",
+          "tool -> sentencepiece",
+          "tool -> tokenizer");
 
   @Test
   void packagesImportOnlyWhatTheyMay() throws URISyntaxException {
@@ -34,6 +39,8 @@ class StructureTest {
           found.add(name(from) + " -> " + name(to));
         } else if (to.startsWith("picocli") || to.startsWith("com.fasterxml")) {
           assertEquals("tool", name(from), "only the command line needs " + to);
+        } else if (to.startsWith("ai.djl")) {
+          assertEquals("djl", name(from), "only the native provider needs " + to);
         }
       }
     }
