@@ -2,7 +2,7 @@ package io.github.pretrain4j.benchmarks;
 
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainer;
-import io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainerConfig;
+import io.github.pretrain4j.tokenizer.sentencepiece.TrainerConfig;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -54,7 +54,7 @@ public class TokenizerEncodeBenchmark {
                 Stream.generate(() -> training.sentence(SENTENCE_BYTES))
                     .limit(TRAINING_SENTENCES)
                     .iterator(),
-                BpeTrainerConfig.llama(VOCABULARY_SIZE)));
+                TrainerConfig.llama(VOCABULARY_SIZE)));
     trained = tokenizer;
     GeneratedText text = new GeneratedText(3);
     for (int i = 0; i < documents.length; i++) {

@@ -2,151 +2,207 @@ package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The merge loop of BPE training over words with counts.
  *
  * <p>All words lie one after the other in {@link #symbol}; {@link #next} and {@link #previous} link
- * the symbols that are left of each word. Every position is the left end of at most one
- * <i>pair</i>, and {@link #nextOfPair}/{@link #previousOfPair} link the positions of a pair, so
- * that a merge touches exactly the places that change. A heap orders pairs by the count they had
- * when they were added; an entry whose count has changed is put back with the new one.
+ * the symbols that are left of each word. A <i>candidate</i> is a text that two neighbouring
+ * symbols make, in however many ways; every position is the left end of at most one, and {@link
+ * #nextOfCandidate}/{@link #previousOfCandidate} link the positions of a candidate, so that a merge
+ * touches exactly the places that change. A heap orders candidates by the count they had when they
+ * were added; an entry whose count has changed is put back with the new one.
  *
- * <p>Pairs of one symbol with itself overlap ({@code aaa} has two, but can merge once), so theirs
- * is counted again, without overlaps, when one comes to the top.
+ * <p>Words are at any time what an encoder with the pieces made so far leaves of them: when a merge
+ * brings together two symbols that make a piece which exists already, and so has priority, they
+ * merge at once. A new piece is therefore always within the encoder's reach.
+ *
+ * <p>Occurrences of a candidate can overlap ({@code aaa} has {@code aa} twice, but can merge once),
+ * so where that may be they are counted again, without overlaps, when one comes to the top.
  */
 final class BpeMerging {
   private static final int NONE = -1;
 
-  private final BpeTrainerConfig config;
-  private final Set<String> taken;
+  /** What {@link #candidateOf} holds for symbols that may not merge. */
+  private static final int REFUSED = 0;
+
+  private static final int PROGRESS_INTERVAL = 500;
+
+  private final Predicate<String> mayBePiece;
 
   private int[] symbol = new int[1 << 12];
   private int[] next = new int[1 << 12];
   private int[] previous = new int[1 << 12];
-  private int[] pairAt = new int[0];
-  private int[] nextOfPair = new int[0];
-  private int[] previousOfPair = new int[0];
+  private int[] candidateAt = new int[0];
+  private int[] nextOfCandidate = new int[0];
+  private int[] previousOfCandidate = new int[0];
 
   /** The word of a position, for its count. */
   private int[] wordAt = new int[1 << 12];
 
-  private final List<Long> wordCounts = new ArrayList<>();
-  private long[] wordCount = new long[0];
+  private long[] wordCount = new long[1 << 10];
+  private int words;
   private int positions;
 
   private final List<String> symbolText = new ArrayList<>();
   private final Map<String, Integer> symbolOfText = new HashMap<>();
 
-  private final LongIntMap pairOf = new LongIntMap(1 << 14);
-  private int pairs;
-  private int[] pairLeft = new int[1 << 12];
-  private int[] pairRight = new int[1 << 12];
-  private int[] firstOfPair = new int[1 << 12];
-  private long[] pairCount = new long[1 << 12];
+  /** Priority of the pieces that symbols are, lower first. By symbol. */
+  private int[] rank = new int[1 << 10];
 
-  private final PairHeap heap = new PairHeap();
+  private int nextRank;
 
-  BpeMerging(BpeTrainerConfig config, List<String> characters, Set<String> taken) {
-    this.config = config;
-    this.taken = taken;
-    for (String character : characters) {
-      addSymbol(character);
+  /** Of two symbols; and of the hash of a text, the first of a chain. */
+  private final LongIntMap candidateOf = new LongIntMap(1 << 14);
+
+  private final LongIntMap candidateOfHash = new LongIntMap(1 << 14);
+  private int candidates = 1;
+  private int[] leftOf = new int[1 << 12];
+  private int[] rightOf = new int[1 << 12];
+  private int[] nextOfHash = new int[1 << 12];
+  private int[] firstPosition = new int[1 << 12];
+  private long[] countOf = new long[1 << 12];
+
+  /** The symbol that a candidate is already, or {@link #NONE}. */
+  private int[] made = new int[1 << 12];
+
+  private final BitSet mayOverlap = new BitSet();
+  private final List<Integer> grown = new ArrayList<>();
+  private int firstNewCandidate;
+
+  private final CandidateHeap heap = new CandidateHeap();
+
+  /** No words; {@code mayBePiece} is asked about texts of at least two characters. */
+  BpeMerging(Predicate<String> mayBePiece) {
+    this.mayBePiece = mayBePiece;
+  }
+
+  /** Adds a character, or a piece that exists, behind those added before in priority. */
+  int addSymbol(String text) {
+    return addSymbol(text, nextRank);
+  }
+
+  /** Adds a piece that exists; {@code newRank} is its priority, lower first. */
+  int addSymbol(String text, int newRank) {
+    int added = symbolText.size();
+    if (symbolOfText.putIfAbsent(text, added) != null) {
+      throw new IllegalArgumentException("symbol " + text + " again");
     }
-  }
-
-  private int addSymbol(String text) {
-    symbolOfText.put(text, symbolText.size());
     symbolText.add(text);
-    return symbolText.size() - 1;
+    if (added == rank.length) {
+      rank = Arrays.copyOf(rank, Math.multiplyExact(added, 2));
+    }
+    rank[added] = newRank;
+    nextRank = Math.max(nextRank, newRank + 1);
+    return added;
   }
 
-  /** Adds a word; characters without a symbol break it. */
-  void addWord(String word, long count, Map<Integer, Integer> symbolOfCharacter) {
+  /** Adds a word as characters; those that are no symbols break it. */
+  void addWord(String word, long count) {
+    beginWord(count);
     int before = NONE;
     for (int i = 0; i < word.length(); ) {
-      int codePoint = word.codePointAt(i);
-      i += Character.charCount(codePoint);
-      Integer known = symbolOfCharacter.get(codePoint);
-      if (known == null) {
-        before = NONE;
-        continue;
-      }
-      if (positions == symbol.length) {
-        int capacity = Math.toIntExact(positions + (positions >> 1) + 1L);
-        symbol = Arrays.copyOf(symbol, capacity);
-        next = Arrays.copyOf(next, capacity);
-        previous = Arrays.copyOf(previous, capacity);
-        wordAt = Arrays.copyOf(wordAt, capacity);
-      }
-      symbol[positions] = known;
-      previous[positions] = before;
-      next[positions] = NONE;
-      wordAt[positions] = wordCounts.size();
-      if (before != NONE) {
-        next[before] = positions;
-      }
-      before = positions++;
+      int end = i + Character.charCount(word.codePointAt(i));
+      before = append(symbolOfText.get(word.substring(i, end)), before);
+      i = end;
     }
-    wordCounts.add(count);
+  }
+
+  /** Adds a word as symbols, by their ends in it; what is no symbol breaks it. */
+  void addWord(String word, int[] ends, long count) {
+    beginWord(count);
+    int before = NONE;
+    int start = 0;
+    for (int end : ends) {
+      before = append(symbolOfText.get(word.substring(start, end)), before);
+      start = end;
+    }
+  }
+
+  private void beginWord(long count) {
+    if (words == wordCount.length) {
+      wordCount = Arrays.copyOf(wordCount, Math.multiplyExact(words, 2));
+    }
+    wordCount[words++] = count;
+  }
+
+  private int append(@Nullable Integer known, int before) {
+    if (known == null) {
+      return NONE;
+    }
+    if (positions == symbol.length) {
+      int capacity = Math.toIntExact(positions + (positions >> 1) + 1L);
+      symbol = Arrays.copyOf(symbol, capacity);
+      next = Arrays.copyOf(next, capacity);
+      previous = Arrays.copyOf(previous, capacity);
+      wordAt = Arrays.copyOf(wordAt, capacity);
+    }
+    symbol[positions] = known;
+    previous[positions] = before;
+    next[positions] = NONE;
+    wordAt[positions] = words - 1;
+    if (before != NONE) {
+      next[before] = positions;
+    }
+    return positions++;
   }
 
   /** Makes up to {@code count} pieces and returns their texts in the order they were made. */
   List<String> run(int count, TrainingProgress progress) {
-    wordCount = wordCounts.stream().mapToLong(Long::longValue).toArray();
-    pairAt = new int[positions];
-    nextOfPair = new int[positions];
-    previousOfPair = new int[positions];
-    Arrays.fill(pairAt, NONE);
+    candidateAt = new int[positions];
+    nextOfCandidate = new int[positions];
+    previousOfCandidate = new int[positions];
+    Arrays.fill(candidateAt, NONE);
     for (int i = 0; i < positions; i++) {
       link(i);
     }
-    for (int pair = 0; pair < pairs; pair++) {
-      heap.add(pair, pairCount[pair]);
+    for (int candidate = 1; candidate < candidates; candidate++) {
+      heap.add(candidate, countOf[candidate]);
     }
-    List<String> made = new ArrayList<>();
-    while (made.size() < count && !heap.isEmpty()) {
+    List<String> texts = new ArrayList<>();
+    while (texts.size() < count && !heap.isEmpty()) {
       long wanted = heap.topCount();
-      int pair = heap.poll();
-      int[] places = pairCount[pair] == 0 ? new int[0] : places(pair);
-      long exact = pairLeft[pair] == pairRight[pair] ? countApart(places) : pairCount[pair];
-      if (exact == 0) {
+      int candidate = heap.poll();
+      if (countOf[candidate] == 0) {
         continue;
       }
+      int[] places = places(candidate);
+      long exact = mayOverlap.get(candidate) ? countApart(places) : countOf[candidate];
       if (exact != wanted) {
-        heap.add(pair, exact);
+        heap.add(candidate, exact);
         continue;
       }
-      String text = symbolText.get(pairLeft[pair]) + symbolText.get(pairRight[pair]);
-      Integer known = symbolOfText.get(text);
-      if (known == null) {
-        known = addSymbol(text);
-        if (!taken.contains(text)) {
-          made.add(text);
-        }
-      }
-      merge(pair, known, places);
-      if (made.size() % 500 == 0) {
-        progress.progress("merging", made.size(), count);
+      String text = text(candidate);
+      made[candidate] = addSymbol(text);
+      texts.add(text);
+      merge(candidate, places);
+      if (texts.size() % PROGRESS_INTERVAL == 0) {
+        progress.progress("merging", texts.size(), count);
       }
     }
-    progress.progress("merging", made.size(), count);
-    return made;
+    progress.progress("merging", texts.size(), count);
+    return texts;
   }
 
-  /** The positions of a pair, ascending. */
-  private int[] places(int pair) {
+  private String text(int candidate) {
+    return symbolText.get(leftOf[candidate]) + symbolText.get(rightOf[candidate]);
+  }
+
+  /** The positions of a candidate, ascending. */
+  private int[] places(int candidate) {
     int count = 0;
-    for (int at = firstOfPair[pair]; at != NONE; at = nextOfPair[at]) {
+    for (int at = firstPosition[candidate]; at != NONE; at = nextOfCandidate[at]) {
       count++;
     }
     int[] places = new int[count];
-    for (int at = firstOfPair[pair]; at != NONE; at = nextOfPair[at]) {
-      places[--count] = at; // a pair's newest position comes first
+    for (int at = firstPosition[candidate]; at != NONE; at = nextOfCandidate[at]) {
+      places[--count] = at; // a candidate's newest position comes first
     }
     for (int i = 1; i < places.length; i++) {
       if (places[i - 1] > places[i]) {
@@ -157,7 +213,7 @@ final class BpeMerging {
     return places;
   }
 
-  /** How often a pair of one symbol with itself can merge. */
+  /** How many of a candidate's places can merge, from the left. */
   private long countApart(int[] places) {
     long count = 0;
     int end = NONE;
@@ -172,137 +228,175 @@ final class BpeMerging {
     return count;
   }
 
-  private void merge(int pair, int merged, int[] places) {
-    int firstNewPair = pairs;
-    List<Integer> grown = new ArrayList<>();
-    for (int left : places) {
-      if (pairAt[left] != pair) {
-        continue; // its left symbol went into the merge before
+  private void merge(int candidate, int[] places) {
+    firstNewCandidate = candidates;
+    grown.clear();
+    for (int at : places) {
+      // Otherwise one of its symbols went into a merge before it.
+      if (candidateAt[at] == candidate) {
+        join(at, made[candidate]);
+        settle(at);
       }
-      int right = next[left];
-      int before = previous[left];
-      int after = next[right];
-      if (before != NONE) {
-        unlink(before);
-      }
-      unlink(left);
-      unlink(right);
-      symbol[left] = merged;
-      next[left] = after;
-      if (after != NONE) {
-        previous[after] = left;
-      }
-      if (before != NONE) {
-        noteGrowth(link(before), firstNewPair, grown);
-      }
-      noteGrowth(link(left), firstNewPair, grown);
     }
-    for (int created = firstNewPair; created < pairs; created++) {
-      heap.add(created, pairCount[created]);
+    firstPosition[candidate] = NONE;
+    countOf[candidate] = 0;
+    for (int created = firstNewCandidate; created < candidates; created++) {
+      heap.add(created, countOf[created]);
     }
     for (int old : grown) {
-      heap.add(old, pairCount[old]);
+      heap.add(old, countOf[old]);
     }
   }
 
-  /** A pair that existed before can only grow when a known piece is formed in another way. */
-  private static void noteGrowth(int pair, int firstNewPair, List<Integer> grown) {
-    if (pair != NONE
-        && pair < firstNewPair
-        && (grown.isEmpty() || grown.get(grown.size() - 1) != pair)) {
-      grown.add(pair);
+  /** Makes the symbol at a position and the one after it one. */
+  private void join(int at, int merged) {
+    int right = next[at];
+    int before = previous[at];
+    int after = next[right];
+    if (before != NONE) {
+      unlink(before);
+    }
+    unlink(at);
+    unlink(right);
+    symbol[at] = merged;
+    next[at] = after;
+    if (after != NONE) {
+      previous[after] = at;
+    }
+    if (before != NONE) {
+      link(before);
+    }
+    link(at);
+  }
+
+  /** Merges a new symbol with its neighbours as long as that makes pieces that exist. */
+  private void settle(int newSymbolAt) {
+    int at = newSymbolAt;
+    while (true) {
+      int before = previous[at];
+      int left = before == NONE ? NONE : madeAt(before);
+      int right = madeAt(at);
+      if (left != NONE && (right == NONE || rank[left] <= rank[right])) {
+        at = before;
+        join(at, left);
+      } else if (right != NONE) {
+        join(at, right);
+      } else {
+        return;
+      }
     }
   }
 
-  /** Records the pair that begins at a position, if it may become a piece; returns it or NONE. */
-  private int link(int at) {
+  private int madeAt(int at) {
+    return candidateAt[at] == NONE ? NONE : made[candidateAt[at]];
+  }
+
+  /** Records the candidate that begins at a position, if there is one. */
+  private void link(int at) {
     int right = next[at];
     if (right == NONE) {
-      return NONE;
+      return;
     }
-    long key = LongIntMap.pair(symbol[at], symbol[right]);
-    int pair = pairOf.get(key);
-    if (pair == LongIntMap.ABSENT) {
-      if (!mayMerge(symbolText.get(symbol[at]), symbolText.get(symbol[right]))) {
-        return NONE;
-      }
-      pair = addPair(key, symbol[at], symbol[right]);
+    int candidate = candidate(symbol[at], symbol[right]);
+    if (candidate == REFUSED) {
+      return;
     }
-    int first = firstOfPair[pair];
-    nextOfPair[at] = first;
-    previousOfPair[at] = NONE;
+    candidateAt[at] = candidate;
+    if (made[candidate] != NONE) {
+      return;
+    }
+    int first = firstPosition[candidate];
+    nextOfCandidate[at] = first;
+    previousOfCandidate[at] = NONE;
     if (first != NONE) {
-      previousOfPair[first] = at;
+      previousOfCandidate[first] = at;
     }
-    firstOfPair[pair] = at;
-    pairAt[at] = pair;
-    pairCount[pair] += wordCount[wordAt[at]];
-    return pair;
+    firstPosition[candidate] = at;
+    countOf[candidate] += wordCount[wordAt[at]];
+    if (candidate < firstNewCandidate
+        && (grown.isEmpty() || grown.get(grown.size() - 1) != candidate)) {
+      grown.add(candidate);
+    }
   }
 
   private void unlink(int at) {
-    int pair = pairAt[at];
-    if (pair == NONE) {
+    int candidate = candidateAt[at];
+    if (candidate == NONE) {
       return;
     }
-    int before = previousOfPair[at];
-    int after = nextOfPair[at];
+    candidateAt[at] = NONE;
+    if (made[candidate] != NONE) {
+      return;
+    }
+    int before = previousOfCandidate[at];
+    int after = nextOfCandidate[at];
     if (before == NONE) {
-      firstOfPair[pair] = after;
+      firstPosition[candidate] = after;
     } else {
-      nextOfPair[before] = after;
+      nextOfCandidate[before] = after;
     }
     if (after != NONE) {
-      previousOfPair[after] = before;
+      previousOfCandidate[after] = before;
     }
-    pairAt[at] = NONE;
-    pairCount[pair] -= wordCount[wordAt[at]];
+    countOf[candidate] -= wordCount[wordAt[at]];
   }
 
-  private int addPair(long key, int left, int right) {
-    if (pairs == pairLeft.length) {
-      int capacity = Math.multiplyExact(pairs, 2);
-      pairLeft = Arrays.copyOf(pairLeft, capacity);
-      pairRight = Arrays.copyOf(pairRight, capacity);
-      firstOfPair = Arrays.copyOf(firstOfPair, capacity);
-      pairCount = Arrays.copyOf(pairCount, capacity);
+  private int candidate(int left, int right) {
+    long key = LongIntMap.pair(left, right);
+    int candidate = candidateOf.get(key);
+    if (candidate == LongIntMap.ABSENT) {
+      candidate = findOrAdd(left, right);
+      candidateOf.put(key, candidate);
     }
-    pairLeft[pairs] = left;
-    pairRight[pairs] = right;
-    firstOfPair[pairs] = NONE;
-    pairOf.put(key, pairs);
-    return pairs++;
+    return candidate;
   }
 
-  /** Length, and where spaces may stand; words are already cut at scripts and digits. */
-  private boolean mayMerge(String left, String right) {
-    if (left.codePointCount(0, left.length()) + right.codePointCount(0, right.length())
-        > config.maxPieceLength()) {
-      return false;
+  /** The candidate of the two symbols' text, whichever symbols made it first. */
+  private int findOrAdd(int left, int right) {
+    String text = symbolText.get(left) + symbolText.get(right);
+    Integer known = symbolOfText.get(text);
+    if (known == null && !mayBePiece.test(text)) {
+      return REFUSED;
     }
-    boolean leftBlank = isBlank(left);
-    boolean rightBlank = isBlank(right);
-    if (leftBlank && rightBlank) {
-      return config.allowWhitespaceOnlyPieces();
-    }
-    if (config.splitByWhitespace()) {
-      return right.indexOf(Normalizer.ESCAPED_SPACE) < 0 && !(leftBlank && left.length() > 1);
-    }
-    return right.charAt(right.length() - 1) != Normalizer.ESCAPED_SPACE;
-  }
-
-  private static boolean isBlank(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (text.charAt(i) != Normalizer.ESCAPED_SPACE) {
-        return false;
+    long hash = hash(text);
+    int first = candidateOfHash.get(hash);
+    for (int at = first; at != LongIntMap.ABSENT; at = nextOfHash[at]) {
+      if (text(at).equals(text)) {
+        mayOverlap.set(at);
+        return at;
       }
     }
-    return true;
+    if (candidates == leftOf.length) {
+      int capacity = Math.multiplyExact(candidates, 2);
+      leftOf = Arrays.copyOf(leftOf, capacity);
+      rightOf = Arrays.copyOf(rightOf, capacity);
+      nextOfHash = Arrays.copyOf(nextOfHash, capacity);
+      firstPosition = Arrays.copyOf(firstPosition, capacity);
+      countOf = Arrays.copyOf(countOf, capacity);
+      made = Arrays.copyOf(made, capacity);
+    }
+    int added = candidates++;
+    leftOf[added] = left;
+    rightOf[added] = right;
+    nextOfHash[added] = first;
+    candidateOfHash.put(hash, added);
+    firstPosition[added] = NONE;
+    made[added] = known == null ? NONE : known;
+    mayOverlap.set(added, left == right);
+    return added;
   }
 
-  /** Pairs by count, highest first; then shorter text, then code point order. */
-  private final class PairHeap {
-    private int[] pair = new int[1 << 12];
+  private static long hash(String text) {
+    long hash = 0;
+    for (int i = 0; i < text.length(); i++) {
+      hash = (hash + text.charAt(i) + 1) * 0x9E3779B97F4A7C15L;
+    }
+    return hash & Long.MAX_VALUE;
+  }
+
+  /** Candidates by count, highest first; then shorter text, then code point order. */
+  private final class CandidateHeap {
+    private int[] candidate = new int[1 << 12];
     private long[] count = new long[1 << 12];
     private int size;
 
@@ -314,29 +408,29 @@ final class BpeMerging {
       return count[0];
     }
 
-    void add(int newPair, long newCount) {
-      if (size == pair.length) {
-        pair = Arrays.copyOf(pair, Math.multiplyExact(size, 2));
-        count = Arrays.copyOf(count, pair.length);
+    void add(int newCandidate, long newCount) {
+      if (size == candidate.length) {
+        candidate = Arrays.copyOf(candidate, Math.multiplyExact(size, 2));
+        count = Arrays.copyOf(count, candidate.length);
       }
       int at = size++;
       while (at > 0) {
         int parent = (at - 1) >> 1;
-        if (!before(newPair, newCount, pair[parent], count[parent])) {
+        if (!before(newCandidate, newCount, candidate[parent], count[parent])) {
           break;
         }
-        pair[at] = pair[parent];
+        candidate[at] = candidate[parent];
         count[at] = count[parent];
         at = parent;
       }
-      pair[at] = newPair;
+      candidate[at] = newCandidate;
       count[at] = newCount;
     }
 
     int poll() {
-      int top = pair[0];
+      int top = candidate[0];
       size--;
-      int lastPair = pair[size];
+      int lastCandidate = candidate[size];
       long lastCount = count[size];
       int at = 0;
       while (true) {
@@ -345,17 +439,17 @@ final class BpeMerging {
           break;
         }
         if (child + 1 < size
-            && before(pair[child + 1], count[child + 1], pair[child], count[child])) {
+            && before(candidate[child + 1], count[child + 1], candidate[child], count[child])) {
           child++;
         }
-        if (!before(pair[child], count[child], lastPair, lastCount)) {
+        if (!before(candidate[child], count[child], lastCandidate, lastCount)) {
           break;
         }
-        pair[at] = pair[child];
+        candidate[at] = candidate[child];
         count[at] = count[child];
         at = child;
       }
-      pair[at] = lastPair;
+      candidate[at] = lastCandidate;
       count[at] = lastCount;
       return top;
     }
@@ -365,10 +459,10 @@ final class BpeMerging {
     }
 
     private int compareTexts(int a, int b) {
-      String leftA = symbolText.get(pairLeft[a]);
-      String rightA = symbolText.get(pairRight[a]);
-      String leftB = symbolText.get(pairLeft[b]);
-      String rightB = symbolText.get(pairRight[b]);
+      String leftA = symbolText.get(leftOf[a]);
+      String rightA = symbolText.get(rightOf[a]);
+      String leftB = symbolText.get(leftOf[b]);
+      String rightB = symbolText.get(rightOf[b]);
       int lengthA = leftA.length() + rightA.length();
       int lengthB = leftB.length() + rightB.length();
       if (lengthA != lengthB) {
@@ -381,7 +475,7 @@ final class BpeMerging {
           return Integer.compare(codePointOrder(ca), codePointOrder(cb));
         }
       }
-      return Integer.compare(pairLeft[a], pairLeft[b]); // one text, made in two ways
+      return 0;
     }
 
     /** Puts surrogates above the rest of the basic plane, as in code point order. */

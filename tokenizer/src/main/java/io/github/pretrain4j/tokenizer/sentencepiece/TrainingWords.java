@@ -1,8 +1,8 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,127 +11,133 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The text of a training, cut into <i>words</i> that no piece may cross, each kept once with its
- * count: at spaces, where the script changes, around digits and user-defined symbols, as the
- * configuration says.
+ * count: where {@link WordCutter} cuts, and around user-defined symbols.
  */
 final class TrainingWords {
-  private static final int NO_CLASS = -1;
+  private static final int PROGRESS_INTERVAL = 10_000;
 
-  /** Of a digit that must be a piece of its own. */
-  private static final int DIGIT_ALONE = -2;
-
-  private static final int ASCII_CLASSES = 128;
-
-  private final BpeTrainerConfig config;
+  private final WordCutter cutter;
   private final Normalizer normalizer;
   private final @Nullable UserSymbols userSymbols;
+  private final @Nullable LongIntMap joined;
+  private final TrainingSample sample;
   private final Map<String, long[]> counts = new LinkedHashMap<>();
-  private final Map<Character.UnicodeScript, Integer> classOfScript =
-      new EnumMap<>(Character.UnicodeScript.class);
-  private final int[] classOfAscii = new int[ASCII_CLASSES];
+  private long chars;
 
-  TrainingWords(BpeTrainerConfig config, Normalizer normalizer) {
-    this.config = config;
+  /**
+   * No words yet.
+   *
+   * @param userSymbols symbols that are no part of words
+   * @param joined keys {@link LongIntMap#pair} of characters that must not be cut apart
+   */
+  TrainingWords(
+      WordCutter cutter,
+      Normalizer normalizer,
+      @Nullable UserSymbols userSymbols,
+      @Nullable LongIntMap joined,
+      TrainingSample sample) {
+    this.cutter = cutter;
     this.normalizer = normalizer;
-    List<SentencePieceModel.Piece> symbols = new ArrayList<>();
-    for (String symbol : config.userDefinedSymbols()) {
-      symbols.add(new SentencePieceModel.Piece(symbol, 0, PieceType.USER_DEFINED));
-    }
-    this.userSymbols = UserSymbols.of(symbols);
-    for (Character.UnicodeScript script : Character.UnicodeScript.values()) {
-      classOfScript.put(script, classOfScript.size());
-    }
-    for (int c = 0; c < ASCII_CLASSES; c++) {
-      classOfAscii[c] = scriptClass(c);
-    }
+    this.userSymbols = userSymbols;
+    this.joined = joined;
+    this.sample = sample;
   }
 
-  /** Takes a text, line by line. */
-  void add(String text) {
-    int from = 0;
-    for (int i = 0; i <= text.length(); i++) {
-      if (i == text.length() || text.charAt(i) == '\n' || text.charAt(i) == '\r') {
-        if (i > from) {
-          addLine(normalizer.normalize(text.substring(from, i)));
+  /**
+   * Takes all texts, or the sample of their sentences. Line ends within a text separate sentences,
+   * as they do in a text file.
+   */
+  void addAll(Iterator<String> texts, TrainingProgress progress) {
+    SentenceReservoir reservoir =
+        sample.inputSentenceSize() == 0
+            ? null
+            : new SentenceReservoir(sample.inputSentenceSize(), sample.seed());
+    long read = 0;
+    while (texts.hasNext()) {
+      String text = texts.next();
+      int from = 0;
+      for (int i = 0; i <= text.length(); i++) {
+        if (i == text.length() || text.charAt(i) == '\n' || text.charAt(i) == '\r') {
+          if (i > from) {
+            String line = text.substring(from, i);
+            if (reservoir == null) {
+              add(line);
+            } else {
+              reservoir.add(line);
+            }
+          }
+          from = i + 1;
         }
-        from = i + 1;
+      }
+      if (++read % PROGRESS_INTERVAL == 0) {
+        progress.progress("reading", read, 0);
       }
     }
+    progress.progress("reading", read, 0);
+    if (reservoir != null) {
+      progress.progress("sampling", reservoir.sentences().size(), reservoir.seen());
+      reservoir.sentences().forEach(this::add);
+    }
   }
 
-  private void addLine(String line) {
-    char[] text = line.toCharArray();
+  private void add(String sentence) {
+    char[] text = normalizer.normalize(sentence).toCharArray();
     int start = 0;
-    int previous = NO_CLASS;
-    boolean previousSpace = false;
+    int carried = WordCutter.NO_CLASS;
+    int previous = -1;
     for (int i = 0; i < text.length; ) {
       long user = userSymbols == null ? 0 : userSymbols.longestPrefix(text, i, text.length);
       if (user != 0) {
         count(text, start, i);
         i += (int) (user >>> 32);
         start = i;
-        previous = NO_CLASS;
-        previousSpace = false;
+        carried = WordCutter.NO_CLASS;
+        previous = -1;
         continue;
       }
       int codePoint = Utf8.codePointAt(text, i, text.length);
-      boolean space = codePoint == Normalizer.ESCAPED_SPACE;
-      int next = space ? NO_CLASS : classOf(codePoint, previous);
-      if (i > start && cutBefore(space, previousSpace, previous, next)) {
+      if (i > start
+          && cutter.cutsBefore(codePoint, carried, previous == Normalizer.ESCAPED_SPACE)
+          && !isJoined(previous, codePoint)) {
         count(text, start, i);
         start = i;
       }
-      previousSpace = space;
-      boolean keepsClass = space && !config.splitByWhitespace() && previous != DIGIT_ALONE;
-      previous = keepsClass ? previous : next;
+      carried = cutter.classAfter(codePoint, carried);
+      previous = codePoint;
       i += Character.charCount(codePoint);
     }
     count(text, start, text.length);
   }
 
-  private boolean cutBefore(boolean space, boolean previousSpace, int previous, int next) {
-    if (previous == DIGIT_ALONE || next == DIGIT_ALONE) {
-      return true;
-    }
-    if (space) {
-      return config.splitByWhitespace() && !(previousSpace && config.allowWhitespaceOnlyPieces());
-    }
-    return previous != NO_CLASS && next != NO_CLASS && previous != next;
-  }
-
-  /** Characters of different classes do not share a piece, unless one has {@link #NO_CLASS}. */
-  private int classOf(int codePoint, int previous) {
-    if (codePoint < ASCII_CLASSES) {
-      return classOfAscii[codePoint];
-    }
-    if (!config.splitByUnicodeScript()) {
-      return NO_CLASS;
-    }
-    Character.UnicodeScript script = Character.UnicodeScript.of(codePoint);
-    return script == Character.UnicodeScript.INHERITED ? previous : scriptClass(codePoint);
-  }
-
-  private int scriptClass(int codePoint) {
-    boolean digit = codePoint >= '0' && codePoint <= '9';
-    if (digit && config.splitDigits()) {
-      return DIGIT_ALONE;
-    }
-    if (!config.splitByUnicodeScript() || (digit && !config.splitByNumber())) {
-      return NO_CLASS;
-    }
-    Character.UnicodeScript script = Character.UnicodeScript.of(codePoint);
-    boolean kana =
-        script == Character.UnicodeScript.HIRAGANA
-            || script == Character.UnicodeScript.KATAKANA
-            || codePoint == 0x30FC;
-    return classOfScript.getOrDefault(kana ? Character.UnicodeScript.HAN : script, NO_CLASS);
+  private boolean isJoined(int left, int right) {
+    return joined != null && joined.get(LongIntMap.pair(left, right)) != LongIntMap.ABSENT;
   }
 
   private void count(char[] text, int from, int to) {
-    if (to > from) {
-      String word = new String(text, from, to - from);
-      counts.computeIfAbsent(word, w -> new long[1])[0]++;
+    if (to == from) {
+      return;
     }
+    long[] count = counts.computeIfAbsent(new String(text, from, to - from), w -> new long[1]);
+    if (count[0]++ == 0) {
+      chars += to - from;
+      if (chars > sample.maxWordChars()) {
+        throw new IllegalArgumentException(
+            "the text has more than "
+                + sample.maxWordChars()
+                + " characters in different words; train on a sample of it (inputSentenceSize) or"
+                + " allow more memory (maxWordChars)");
+      }
+    }
+  }
+
+  /** How many characters the different words have. */
+  long chars() {
+    return chars;
+  }
+
+  /** How many different words there are. */
+  int size() {
+    return counts.size();
   }
 
   /** All words with their counts, in the order of their first appearance. */
@@ -143,7 +149,7 @@ final class TrainingWords {
    * The most frequent characters that make up the wanted share of the text, most frequent first,
    * code point order on a tie.
    */
-  List<Integer> frequentCharacters() {
+  List<Integer> frequentCharacters(double coverage) {
     Map<Integer, long[]> byCharacter = new HashMap<>();
     long[] total = {0};
     forEach(
@@ -157,21 +163,21 @@ final class TrainingWords {
             }
           }
         });
-    List<Integer> sorted = new ArrayList<>(byCharacter.keySet());
+    List<Map.Entry<Integer, long[]>> sorted = new ArrayList<>(byCharacter.entrySet());
     sorted.sort(
         (a, b) -> {
-          int byCount = Long.compare(count(byCharacter, b), count(byCharacter, a));
-          return byCount != 0 ? byCount : Integer.compare(a, b);
+          int byCount = Long.compare(b.getValue()[0], a.getValue()[0]);
+          return byCount != 0 ? byCount : Integer.compare(a.getKey(), b.getKey());
         });
+    List<Integer> kept = new ArrayList<>();
     long covered = 0;
-    int kept = 0;
-    while (kept < sorted.size() && covered < config.characterCoverage() * total[0]) {
-      covered += count(byCharacter, sorted.get(kept++));
+    for (Map.Entry<Integer, long[]> entry : sorted) {
+      if (covered >= coverage * total[0]) {
+        break;
+      }
+      covered += entry.getValue()[0];
+      kept.add(entry.getKey());
     }
-    return sorted.subList(0, kept);
-  }
-
-  private static long count(Map<Integer, long[]> counts, int codePoint) {
-    return counts.getOrDefault(codePoint, new long[1])[0];
+    return kept;
   }
 }

@@ -1,8 +1,14 @@
 package io.github.pretrain4j.tokenizer.tool;
 
 import io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainer;
-import io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainerConfig;
+import io.github.pretrain4j.tokenizer.sentencepiece.NormalizationRule;
+import io.github.pretrain4j.tokenizer.sentencepiece.PieceRules;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel;
+import io.github.pretrain4j.tokenizer.sentencepiece.SpecialPieces;
+import io.github.pretrain4j.tokenizer.sentencepiece.TrainerConfig;
+import io.github.pretrain4j.tokenizer.sentencepiece.TrainingSample;
+import io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainer;
+import io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainerConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -19,7 +25,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "train",
     mixinStandardHelpOptions = true,
-    description = "Trains a SentencePiece BPE model that C++ SentencePiece loads too.")
+    description = "Trains a SentencePiece model that C++ SentencePiece loads too.")
 final class TrainCommand implements Callable<Integer> {
   private final PrintWriter out;
   private final PrintWriter err;
@@ -44,6 +50,12 @@ final class TrainCommand implements Callable<Integer> {
       description = "The model to write (default: ${DEFAULT-VALUE}).")
   Path output = Path.of("tokenizer.model");
 
+  @Option(
+      names = "--model-type",
+      defaultValue = "bpe",
+      description = "bpe or unigram (default: ${DEFAULT-VALUE}).")
+  String modelType = "bpe";
+
   @Option(names = "--vocab-size", required = true, description = "Number of pieces.")
   int vocabSize;
 
@@ -57,6 +69,12 @@ final class TrainCommand implements Callable<Integer> {
       names = "--no-byte-fallback",
       description = "Other characters become the unknown piece, not bytes.")
   boolean noByteFallback;
+
+  @Option(
+      names = "--normalization-rule-name",
+      defaultValue = "identity",
+      description = "identity, nfkc or nmt_nfkc (default: ${DEFAULT-VALUE}).")
+  String normalizationRuleName = "identity";
 
   @Option(names = "--no-dummy-prefix", description = "Put no space before a text.")
   boolean noDummyPrefix;
@@ -81,6 +99,44 @@ final class TrainCommand implements Callable<Integer> {
       defaultValue = "16",
       description = "Longest piece in characters (default: ${DEFAULT-VALUE}).")
   int maxPieceLength;
+
+  @Option(
+      names = "--input-sentence-size",
+      defaultValue = "0",
+      description = "Train on that many random sentences; 0 for all (default: ${DEFAULT-VALUE}).")
+  int inputSentenceSize;
+
+  @Option(
+      names = "--random-seed",
+      defaultValue = "0",
+      description = "Chooses the random sentences (default: ${DEFAULT-VALUE}).")
+  long randomSeed;
+
+  @Option(
+      names = "--max-word-chars",
+      defaultValue = "67108864",
+      description =
+          "Fail if different words have more characters; each takes about 60 bytes (default:"
+              + " ${DEFAULT-VALUE}).")
+  long maxWordChars;
+
+  @Option(
+      names = "--seed-sentencepiece-size",
+      defaultValue = "1000000",
+      description = "Unigram: pieces to start from (default: ${DEFAULT-VALUE}).")
+  int seedPieces;
+
+  @Option(
+      names = "--shrinking-factor",
+      defaultValue = "0.75",
+      description = "Unigram: share of pieces that a pruning keeps (default: ${DEFAULT-VALUE}).")
+  double shrinkingFactor;
+
+  @Option(
+      names = "--num-sub-iterations",
+      defaultValue = "2",
+      description = "Unigram: estimations before a pruning (default: ${DEFAULT-VALUE}).")
+  int subIterations;
 
   @Option(names = "--user-defined-symbols", split = ",", description = "Always one piece each.")
   List<String> userDefinedSymbols = List.of();
@@ -112,11 +168,20 @@ final class TrainCommand implements Callable<Integer> {
         throw new NoSuchFileException(input.toString());
       }
     }
-    BpeTrainerConfig config = config();
+    TrainerConfig config = config();
+    UnigramTrainerConfig unigram =
+        new UnigramTrainerConfig(seedPieces, shrinkingFactor, subIterations);
+    boolean bpe = modelType.equals("bpe");
+    if (!bpe && !modelType.equals("unigram")) {
+      throw new IllegalArgumentException("--model-type " + modelType + " is not bpe or unigram");
+    }
     long start = System.nanoTime();
     SentencePieceModel model;
     try (TextSource texts = new TextSource(inputs, jsonKeys)) {
-      model = BpeTrainer.train(texts, config, this::progress);
+      model =
+          bpe
+              ? BpeTrainer.train(texts, config, this::progress)
+              : UnigramTrainer.train(texts, config, unigram, this::progress);
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
@@ -131,25 +196,24 @@ final class TrainCommand implements Callable<Integer> {
     return 0;
   }
 
-  private BpeTrainerConfig config() {
-    return new BpeTrainerConfig(
+  private TrainerConfig config() {
+    return new TrainerConfig(
         vocabSize,
         characterCoverage,
         !noByteFallback,
+        NormalizationRule.ofName(normalizationRuleName),
         !noDummyPrefix,
         removeExtraWhitespaces,
-        !noSplitByUnicodeScript,
-        !noSplitByNumber,
-        !noSplitDigits,
-        !noSplitByWhitespace,
-        !removeExtraWhitespaces,
-        maxPieceLength,
-        controlSymbols,
-        userDefinedSymbols,
-        unkPiece,
-        bosPiece,
-        eosPiece,
-        padPiece);
+        new PieceRules(
+            !noSplitByUnicodeScript,
+            !noSplitByNumber,
+            !noSplitDigits,
+            !noSplitByWhitespace,
+            !removeExtraWhitespaces,
+            maxPieceLength),
+        new SpecialPieces(
+            unkPiece, bosPiece, eosPiece, padPiece, controlSymbols, userDefinedSymbols),
+        new TrainingSample(inputSentenceSize, randomSeed, maxWordChars));
   }
 
   private void progress(String phase, long done, long total) {

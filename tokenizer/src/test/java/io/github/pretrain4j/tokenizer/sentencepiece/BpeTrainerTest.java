@@ -42,26 +42,23 @@ class BpeTrainerTest {
         .toList();
   }
 
-  private static BpeTrainerConfig small(int pieces) {
-    BpeTrainerConfig c = BpeTrainerConfig.llama(pieces);
-    return new BpeTrainerConfig(
+  private static TrainerConfig small(int pieces) {
+    TrainerConfig c = TrainerConfig.llama(pieces);
+    return new TrainerConfig(
         pieces,
         1.0,
         false,
+        c.normalizationRule(),
         c.addDummyPrefix(),
         c.removeExtraWhitespaces(),
-        c.splitByUnicodeScript(),
-        c.splitByNumber(),
-        c.splitDigits(),
-        c.splitByWhitespace(),
-        c.allowWhitespaceOnlyPieces(),
-        c.maxPieceLength(),
-        c.controlSymbols(),
-        c.userDefinedSymbols(),
-        c.unkPiece(),
-        c.bosPiece(),
-        c.eosPiece(),
-        c.padPiece());
+        c.pieceRules(),
+        c.specialPieces(),
+        c.sample());
+  }
+
+  private static TrainerConfig withUserSymbols(int pieces, String... symbols) {
+    return TrainerConfig.llama(pieces)
+        .withSpecialPieces(SpecialPieces.defaults().withUserDefinedSymbols(List.of(symbols)));
   }
 
   @Test
@@ -89,20 +86,18 @@ class BpeTrainerTest {
   @Test
   void isDeterministic() throws IOException {
     List<String> texts = corpus();
-    byte[] first = BpeTrainer.train(texts.iterator(), BpeTrainerConfig.llama(1600)).toByteArray();
+    byte[] first = BpeTrainer.train(texts.iterator(), TrainerConfig.llama(1600)).toByteArray();
     assertArrayEquals(
-        first, BpeTrainer.train(texts.iterator(), BpeTrainerConfig.llama(1600)).toByteArray());
+        first, BpeTrainer.train(texts.iterator(), TrainerConfig.llama(1600)).toByteArray());
     Collections.shuffle(texts, new Random(7)); // only counts matter, not the order
     assertArrayEquals(
-        first, BpeTrainer.train(texts.iterator(), BpeTrainerConfig.llama(1600)).toByteArray());
+        first, BpeTrainer.train(texts.iterator(), TrainerConfig.llama(1600)).toByteArray());
   }
 
   @Test
   void writtenModelReadsBackTheSame(@TempDir Path folder) throws IOException {
     SentencePieceModel model =
-        BpeTrainer.train(
-            corpus().iterator(),
-            BpeTrainerConfig.llama(1600).withUserDefinedSymbols(List.of("<|im_end|>", "\u4E16")));
+        BpeTrainer.train(corpus().iterator(), withUserSymbols(1600, "<|im_end|>", "\u4E16"));
     Path file = folder.resolve("tokenizer.model");
     model.write(file);
     model.write(file); // over an existing one
@@ -126,7 +121,7 @@ class BpeTrainerTest {
   @Test
   void piecesKeepTheRules() throws IOException {
     for (SentencePieceModel.Piece piece :
-        BpeTrainer.train(corpus().iterator(), BpeTrainerConfig.llama(1500)).pieces()) {
+        BpeTrainer.train(corpus().iterator(), TrainerConfig.llama(1500)).pieces()) {
       String text = piece.text();
       if (piece.type() != PieceType.NORMAL) {
         continue;
@@ -168,16 +163,63 @@ class BpeTrainerTest {
   }
 
   @Test
+  void boundsItsMemoryOnlyWithAnErrorOrASample() throws IOException {
+    List<String> texts = corpus();
+    TrainingSample little = new TrainingSample(0, 0, 1000);
+    var tooMuch =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> BpeTrainer.train(texts.iterator(), TrainerConfig.llama(700).withSample(little)));
+    assertTrue(String.valueOf(tooMuch.getMessage()).contains("maxWordChars"), tooMuch.toString());
+
+    List<String> heard = new ArrayList<>();
+    byte[] sampled =
+        BpeTrainer.train(
+                texts.iterator(),
+                TrainerConfig.llama(700).withSample(TrainingSample.of(100, 7)),
+                (phase, done, total) -> heard.add(phase + " " + done + "/" + total))
+            .toByteArray();
+    assertTrue(heard.stream().anyMatch(line -> line.startsWith("sampling 100/")), "" + heard);
+    assertArrayEquals(
+        sampled,
+        BpeTrainer.train(
+                texts.iterator(), TrainerConfig.llama(700).withSample(TrainingSample.of(100, 7)))
+            .toByteArray());
+  }
+
+  @Test
+  void everySentenceIsSampledAsOften() {
+    int[] drawn = new int[20];
+    for (int seed = 0; seed < 4000; seed++) {
+      SentenceReservoir reservoir = new SentenceReservoir(5, seed * 31L);
+      for (int i = 0; i < 20; i++) {
+        reservoir.add(Integer.toString(i));
+      }
+      assertEquals(20, reservoir.seen());
+      reservoir.sentences().forEach(sentence -> drawn[Integer.parseInt(sentence)]++);
+    }
+    for (int count : drawn) {
+      assertEquals(1000, count, 110); // four standard deviations
+    }
+  }
+
+  @Test
+  void everyPieceIsWithinTheEncodersReach() throws IOException {
+    SentencePieceModel model = BpeTrainer.train(corpus().iterator(), TrainerConfig.llama(1600));
+    SentencePieceTokenizer tokenizer = SentencePieceTokenizer.of(model);
+    for (SentencePieceModel.Piece piece : model.pieces()) {
+      if (piece.type() == PieceType.NORMAL && piece.text().matches("\u2581.+")) {
+        String text = piece.text().substring(1).replace('\u2581', ' ');
+        assertEquals(List.of(piece.text()), tokenizer.encodePieces(text), piece.text());
+      }
+    }
+  }
+
+  @Test
   void refusesSpecialPiecesNamedTwice() {
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> BpeTrainerConfig.llama(500).withUserDefinedSymbols(List.of("<s>")));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> BpeTrainerConfig.llama(500).withUserDefinedSymbols(List.of("")));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> BpeTrainerConfig.llama(500).withUserDefinedSymbols(List.of("<0x0A>")));
+    assertThrows(IllegalArgumentException.class, () -> withUserSymbols(500, "<s>"));
+    assertThrows(IllegalArgumentException.class, () -> withUserSymbols(500, ""));
+    assertThrows(IllegalArgumentException.class, () -> withUserSymbols(500, "<0x0A>"));
   }
 
   @Test
@@ -185,7 +227,7 @@ class BpeTrainerTest {
     List<String> heard = new ArrayList<>();
     BpeTrainer.train(
         corpus().iterator(),
-        BpeTrainerConfig.llama(1600),
+        TrainerConfig.llama(1600),
         (phase, done, total) -> heard.add(phase + " " + done + "/" + total));
     assertTrue(heard.get(0).startsWith("reading 300/"), heard.toString());
     String last = heard.get(heard.size() - 1);
