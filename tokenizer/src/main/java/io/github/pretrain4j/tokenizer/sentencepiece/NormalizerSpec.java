@@ -1,11 +1,10 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
-import java.io.ByteArrayOutputStream;
 
 /**
- * A model's {@code NormalizerSpec}; fields we do not know are kept as bytes. Defaults are those of
- * the format. Mutable while it is read or built, shared only afterwards.
+ * A model's {@code NormalizerSpec}. Defaults are those of the format. Mutable while it is read or
+ * built, shared only afterwards.
  */
 final class NormalizerSpec {
   String name = "";
@@ -13,11 +12,9 @@ final class NormalizerSpec {
   boolean addDummyPrefix = true;
   boolean removeExtraWhitespaces = true;
   boolean escapeWhitespaces = true;
-  byte[] otherFields = new byte[0];
 
   static NormalizerSpec read(ProtobufReader in) throws CorruptTokenizerException {
     NormalizerSpec spec = new NormalizerSpec();
-    ByteArrayOutputStream others = new ByteArrayOutputStream();
     while (in.next()) {
       switch (in.field()) {
         case 1 -> spec.name = in.string("normalizer name");
@@ -25,10 +22,9 @@ final class NormalizerSpec {
         case 3 -> spec.addDummyPrefix = in.bool("add_dummy_prefix");
         case 4 -> spec.removeExtraWhitespaces = in.bool("remove_extra_whitespaces");
         case 5 -> spec.escapeWhitespaces = in.bool("escape_whitespaces");
-        default -> others.writeBytes(in.skip());
+        default -> in.skip();
       }
     }
-    spec.otherFields = others.toByteArray();
     return spec;
   }
 
@@ -38,7 +34,6 @@ final class NormalizerSpec {
         .bytes(2, precompiledCharsmap)
         .bool(3, addDummyPrefix)
         .bool(4, removeExtraWhitespaces)
-        .bool(5, escapeWhitespaces)
-        .raw(otherFields);
+        .bool(5, escapeWhitespaces);
   }
 }

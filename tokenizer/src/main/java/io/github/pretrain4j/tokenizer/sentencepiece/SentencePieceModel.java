@@ -2,7 +2,6 @@ package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
 import io.github.pretrain4j.tokenizer.TokenizerWriteException;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -51,7 +50,7 @@ public final class SentencePieceModel {
   private final NormalizerSpec normalizer;
   private final @Nullable NormalizerSpec denormalizer;
   private final List<Sample> samples;
-  private final byte[] otherFields;
+  private final byte[] encoded;
 
   private SentencePieceModel(Parts parts, byte[] bytes, Path file) {
     this.file = file;
@@ -61,7 +60,7 @@ public final class SentencePieceModel {
     this.normalizer = parts.normalizer;
     this.denormalizer = parts.denormalizer;
     this.samples = List.copyOf(parts.samples);
-    this.otherFields = parts.otherFields.toByteArray();
+    this.encoded = bytes;
   }
 
   /**
@@ -75,17 +74,22 @@ public final class SentencePieceModel {
       throw new CorruptTokenizerException(
           file, 0, "file size", "at most " + MAX_FILE_BYTES + " bytes", size);
     }
-    return parse(Files.readAllBytes(file), file);
+    return parseOwned(Files.readAllBytes(file), file);
   }
 
   /**
    * Reads a model from memory.
    *
-   * @param bytes the whole file; not kept
+   * @param bytes the whole file; copied
    * @param file its name in messages
    * @throws CorruptTokenizerException if it is not a sound model
    */
   public static SentencePieceModel parse(byte[] bytes, Path file) throws CorruptTokenizerException {
+    return parseOwned(bytes.clone(), file);
+  }
+
+  private static SentencePieceModel parseOwned(byte[] bytes, Path file)
+      throws CorruptTokenizerException {
     if (bytes.length == 0) {
       throw new CorruptTokenizerException(file, 0, "file size", "at least one piece", "0 bytes");
     }
@@ -98,16 +102,63 @@ public final class SentencePieceModel {
   /** A new model, checked as if it had been read. */
   static SentencePieceModel create(
       List<Piece> pieces, TrainerSpec trainer, NormalizerSpec normalizer) {
-    Parts parts = new Parts();
-    parts.pieces.addAll(pieces);
-    parts.trainer = trainer;
-    parts.normalizer = normalizer;
-    byte[] bytes = serialize(parts.pieces, trainer, normalizer, null, List.of(), new byte[0]);
+    ProtobufWriter out = new ProtobufWriter();
+    pieces.forEach(piece -> out.message(1, encode(piece)));
+    out.message(2, trainer.write()).message(3, normalizer.write());
+    return ofOwned(out.toByteArray());
+  }
+
+  /**
+   * This model with more pieces after its own. All else stays byte for byte, unknown fields
+   * included, but for {@code vocab_size}; self-test samples are left out, because their expected
+   * pieces may no longer be right.
+   */
+  SentencePieceModel withMorePieces(List<Piece> more) {
+    int lastPiece = -1;
+    List<byte[]> fields = new ArrayList<>();
     try {
-      return parse(bytes, Path.of("(new model)"));
+      ProtobufReader in = new ProtobufReader(encoded, file);
+      while (in.next()) {
+        int field = in.field();
+        byte[] whole = in.skip();
+        if (field == 1) {
+          lastPiece = fields.size();
+        } else if (field == 2) {
+          ProtobufReader inner = new ProtobufReader(whole, file);
+          inner.next();
+          byte[] spec =
+              TrainerSpec.withVocabSize(
+                  inner.bytes("trainer_spec"), pieces.size() + more.size(), file);
+          whole = new ProtobufWriter().bytes(2, spec).toByteArray();
+        }
+        if (field != 4) {
+          fields.add(whole);
+        }
+      }
+    } catch (CorruptTokenizerException e) {
+      throw new IllegalStateException("a model that was read is damaged", e);
+    }
+    ProtobufWriter out = new ProtobufWriter();
+    for (int i = 0; i < fields.size(); i++) {
+      out.raw(fields.get(i));
+      if (i == lastPiece) {
+        more.forEach(piece -> out.message(1, encode(piece)));
+      }
+    }
+    return ofOwned(out.toByteArray());
+  }
+
+  private static SentencePieceModel ofOwned(byte[] bytes) {
+    try {
+      return parseOwned(bytes, Path.of("(new model)"));
     } catch (CorruptTokenizerException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
+  }
+
+  private static ProtobufWriter encode(Piece piece) {
+    ProtobufWriter out = new ProtobufWriter().string(1, piece.text).float32(2, piece.score);
+    return piece.type == PieceType.NORMAL ? out : out.int32(3, piece.type.code());
   }
 
   /** The vocabulary in the order of ids. */
@@ -145,9 +196,9 @@ public final class SentencePieceModel {
     return sha256;
   }
 
-  /** The file as bytes. Not always those that were read: fields are written in our order. */
+  /** The file as bytes; those that were read, if it was read. */
   public byte[] toByteArray() {
-    return serialize(pieces, trainer, normalizer, denormalizer, samples, otherFields);
+    return encoded.clone();
   }
 
   /**
@@ -202,35 +253,6 @@ public final class SentencePieceModel {
     return samples;
   }
 
-  private static byte[] serialize(
-      List<Piece> pieces,
-      TrainerSpec trainer,
-      NormalizerSpec normalizer,
-      @Nullable NormalizerSpec denormalizer,
-      List<Sample> samples,
-      byte[] otherFields) {
-    ProtobufWriter out = new ProtobufWriter();
-    for (Piece piece : pieces) {
-      ProtobufWriter inner = new ProtobufWriter().string(1, piece.text).float32(2, piece.score);
-      if (piece.type != PieceType.NORMAL) {
-        inner.int32(3, piece.type.code());
-      }
-      out.message(1, inner);
-    }
-    out.message(2, trainer.write()).message(3, normalizer.write());
-    if (!samples.isEmpty()) {
-      ProtobufWriter all = new ProtobufWriter();
-      for (Sample sample : samples) {
-        all.message(1, new ProtobufWriter().string(1, sample.input).string(2, sample.expected));
-      }
-      out.message(4, all);
-    }
-    if (denormalizer != null) {
-      out.message(5, denormalizer.write());
-    }
-    return out.raw(otherFields).toByteArray();
-  }
-
   private static String sha256(byte[] bytes) {
     try {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
@@ -244,7 +266,6 @@ public final class SentencePieceModel {
     final List<Piece> pieces = new ArrayList<>();
     final List<Integer> pieceOffsets = new ArrayList<>();
     final List<Sample> samples = new ArrayList<>();
-    final ByteArrayOutputStream otherFields = new ByteArrayOutputStream();
     TrainerSpec trainer = new TrainerSpec();
     NormalizerSpec normalizer = new NormalizerSpec();
     @Nullable NormalizerSpec denormalizer;
@@ -264,7 +285,7 @@ public final class SentencePieceModel {
           case 3 -> normalizer = NormalizerSpec.read(in.message("normalizer_spec"));
           case 4 -> readSamples(in.message("self_test_data"));
           case 5 -> denormalizer = NormalizerSpec.read(in.message("denormalizer_spec"));
-          default -> otherFields.writeBytes(in.skip());
+          default -> in.skip();
         }
       }
     }
