@@ -23,6 +23,7 @@ class StructureTest {
       Set.of(
           "djl -> sentencepiece",
           "djl -> tokenizer",
+          "sentencepiece -> bpe",
           "sentencepiece -> tokenizer",
           "tool -> sentencepiece",
           "tool -> tokenizer");

@@ -34,7 +34,8 @@ import org.junit.jupiter.api.TestFactory;
  * <p>Add {@code -Dtest.oracle.models=FOLDER} for every {@code .model} file of a folder as well.
  */
 class NativeOracleTest {
-  private static final List<String> SHARED = List.of("mistral-v1", "mistral-v2", "mistral-v3");
+  private static final List<String> SHARED =
+      List.of("mistral-v1", "mistral-v2", "mistral-v3", "sp-unigram-2k");
 
   private static final int STRINGS_PER_SEED = 500;
   private static final int SEEDS =
