@@ -1,8 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import java.util.Arrays;
-import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -40,38 +38,82 @@ final class CharacterTable {
   /**
    * Reads the pieces.
    *
-   * @param isWhole whether a piece may be found in a text
    * @param idAlone the id of a code point alone, with {@link #IS_SPECIAL} if that is not all
    * @param unknownInfo what holds for a code point in no piece
-   * @param spaces what {@link CutRule#BEFORE_SPACES} cuts before
    */
-  CharacterTable(
-      List<SentencePieceModel.Piece> pieces,
-      PieceTexts texts,
-      boolean[] isWhole,
-      IntUnaryOperator idAlone,
-      int unknownInfo,
-      CutRule rule,
-      String spaces) {
-    this.unknownInfo = unknownInfo;
-    Arrays.fill(basicPlane, unknownInfo);
-    Neighbours neighbours = new Neighbours(pieces, texts, isWhole);
-    neighbours.forEachCharacter(c -> setInfo(c, idAlone.applyAsInt(c)));
+  CharacterTable(PieceTable pieces, IntUnaryOperator idAlone, int unknownInfo, CutRule rule) {
+    boolean joinsAll = rule == CutRule.BEFORE_SPACES;
+    this.unknownInfo = joinsAll ? unknownInfo | JOINS_NEXT | JOINS_PREVIOUS : unknownInfo;
+    Arrays.fill(basicPlane, this.unknownInfo);
+    LongIntMap pairs = readPieces(pieces, idAlone);
+    if (pieces.escapesSpaces()) {
+      setInfo(' ', idAlone.applyAsInt(' ') | this.unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS));
+    }
     switch (rule) {
       case PIECES -> {
-        neighbours.forEachPair(
-            (left, right) -> {
-              setInfo(left, info(left) | JOINS_NEXT);
-              setInfo(right, info(right) | JOINS_PREVIOUS);
-            });
-        joinedBits = joinedBits(neighbours, pieces.size());
-        neighbours.forEachPair(this::joinAscii);
+        // About 64 bits for each pair, so that one answer in 64 is needlessly yes.
+        joinedBits = new long[Integer.highestOneBit(Math.min(1 << 18, Math.max(16, pairs.size())))];
+        pairs.forEachKey(pair -> join((int) (pair >>> 32), (int) pair, pieces.escapesSpaces()));
       }
       case BEFORE_SPACES -> {
         joinedBits = new long[0];
-        joinAllButBeforeSpaces(spaces);
+        Arrays.fill(joinedAscii, -1);
+        cutBefore(Normalizer.ESCAPED_SPACE);
+        if (pieces.escapesSpaces()) {
+          cutBefore(' ');
+        }
       }
-      default -> joinedBits = new long[0];
+      case EVERYWHERE -> joinedBits = new long[0];
+      default -> throw new IllegalStateException("rule " + rule);
+    }
+  }
+
+  /** Notes every character of a piece and returns which follow which in a piece. */
+  private LongIntMap readPieces(PieceTable pieces, IntUnaryOperator idAlone) {
+    PieceTexts texts = pieces.texts();
+    byte[] bytes = texts.bytes();
+    LongIntMap pairs = new LongIntMap(pieces.size());
+    for (int id = 0; id < pieces.size(); id++) {
+      int previous = -1;
+      for (int at = texts.start(id); at < texts.end(id); ) {
+        int length = Utf8.lengthByLead(bytes[at]);
+        int c = Utf8.codePoint(bytes, at, length);
+        if (c == ' ' && pieces.escapesSpaces()) {
+          c = Normalizer.ESCAPED_SPACE;
+        }
+        if (info(c) == unknownInfo) {
+          setInfo(c, idAlone.applyAsInt(c) | unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS));
+        }
+        if (previous >= 0 && pieces.type(id).mergeable()) {
+          pairs.put(LongIntMap.pair(previous, c), 0);
+        }
+        previous = c;
+        at += length;
+      }
+    }
+    return pairs;
+  }
+
+  /**
+   * Notes that two characters are neighbours in a piece. Where spaces are escaped, U+2581 may be in
+   * prepared text as a space byte or as itself.
+   */
+  private void join(int left, int right, boolean spacesAreEscaped) {
+    if (spacesAreEscaped && left == Normalizer.ESCAPED_SPACE) {
+      join(' ', right, false);
+      if (right == Normalizer.ESCAPED_SPACE) {
+        join(' ', ' ', false);
+      }
+    }
+    if (spacesAreEscaped && right == Normalizer.ESCAPED_SPACE) {
+      join(left, ' ', false);
+    }
+    setInfo(left, info(left) | JOINS_NEXT);
+    setInfo(right, info(right) | JOINS_PREVIOUS);
+    int bit = joinedBit(left, right, joinedBits);
+    joinedBits[bit >>> 6] |= 1L << bit;
+    if ((left | right) < ASCII) {
+      joinedAscii[2 * left + (right >> 6)] |= 1L << right;
     }
   }
 
@@ -85,19 +127,10 @@ final class CharacterTable {
     EVERYWHERE
   }
 
-  private void joinAllButBeforeSpaces(String spaces) {
-    for (int c = 0; c < basicPlane.length; c++) {
-      basicPlane[c] |= spaces.indexOf(c) >= 0 ? JOINS_NEXT : JOINS_NEXT | JOINS_PREVIOUS;
-    }
-    for (int c = 0; c < ASCII; c++) {
-      joinedAscii[2 * c] = spaces.indexOf(' ') >= 0 ? ~(1L << ' ') : -1;
-      joinedAscii[2 * c + 1] = -1;
-    }
-  }
-
-  private void joinAscii(int left, int right) {
-    if ((left | right) < ASCII) {
-      joinedAscii[2 * left + (right >> 6)] |= 1L << right;
+  private void cutBefore(int space) {
+    setInfo(space, info(space) & ~JOINS_PREVIOUS);
+    for (int c = 0; c < ASCII && space < ASCII; c++) {
+      joinedAscii[2 * c + (space >> 6)] &= ~(1L << space);
     }
   }
 
@@ -138,72 +171,5 @@ final class CharacterTable {
   private static int joinedBit(int left, int right, long[] bits) {
     long mixed = LongIntMap.pair(left, right) * PieceTexts.FACTOR;
     return (int) (mixed >>> 34) & ((bits.length << 6) - 1);
-  }
-
-  /** About 64 bits for each pair of neighbours, so that one answer in 64 is needlessly yes. */
-  private static long[] joinedBits(Neighbours neighbours, int pieceCount) {
-    LongIntMap distinct = new LongIntMap(pieceCount);
-    neighbours.forEachPair((left, right) -> distinct.put(LongIntMap.pair(left, right), 0));
-    int words = Integer.highestOneBit(Math.min(1 << 18, Math.max(16, distinct.size())));
-    long[] bits = new long[words];
-    neighbours.forEachPair(
-        (left, right) -> {
-          int bit = joinedBit(left, right, bits);
-          bits[bit >>> 6] |= 1L << bit;
-        });
-    return bits;
-  }
-
-  /**
-   * The characters of the pieces, and which follow which. A space byte of prepared text may also be
-   * there as U+2581, so both are named wherever one occurs.
-   */
-  private static final class Neighbours {
-    private final List<SentencePieceModel.Piece> pieces;
-    private final PieceTexts texts;
-    private final boolean[] isWhole;
-
-    Neighbours(List<SentencePieceModel.Piece> pieces, PieceTexts texts, boolean[] isWhole) {
-      this.pieces = pieces;
-      this.texts = texts;
-      this.isWhole = isWhole;
-    }
-
-    void forEachCharacter(IntConsumer consumer) {
-      for (int id = 0; id < pieces.size(); id++) {
-        if (texts.canOccur(id)) {
-          pieces.get(id).text().codePoints().forEach(c -> both(c, consumer));
-        }
-      }
-    }
-
-    private static void both(int c, IntConsumer consumer) {
-      consumer.accept(c);
-      if (c == Normalizer.ESCAPED_SPACE) {
-        consumer.accept(' ');
-      }
-    }
-
-    void forEachPair(PairConsumer consumer) {
-      for (int id = 0; id < pieces.size(); id++) {
-        if (!isWhole[id] || !texts.canOccur(id)) {
-          continue;
-        }
-        String text = pieces.get(id).text();
-        int previous = text.codePointAt(0);
-        for (int i = Character.charCount(previous); i < text.length(); ) {
-          int next = text.codePointAt(i);
-          int left = previous;
-          both(next, right -> both(left, l -> consumer.accept(l, right)));
-          previous = next;
-          i += Character.charCount(next);
-        }
-      }
-    }
-  }
-
-  @FunctionalInterface
-  private interface PairConsumer {
-    void accept(int left, int right);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 
 /**
  * A hash table from {@code long} keys to non-negative {@code int} values, without boxes. The key -1
@@ -60,6 +61,15 @@ final class LongIntMap {
     }
     keys[slot] = key;
     values[slot] = value;
+  }
+
+  /** Calls {@code action} with every key, in no order. */
+  void forEachKey(LongConsumer action) {
+    for (long key : keys) {
+      if (key != EMPTY) {
+        action.accept(key);
+      }
+    }
   }
 
   private void grow() {

@@ -71,7 +71,8 @@ final class SentencePieceEncoder implements Encoder {
     this.cachesIds = pieces.size() <= SegmentCache.MAX_ID;
     this.byteFallback = pieces.byteFallback();
     this.unknownId = pieces.unknownId();
-    boolean spaceMayFallBack = (characters.info(' ') & CharacterTable.IS_SPECIAL) != 0;
+    boolean spaceMayFallBack =
+        normalizer.escapesSpaces() && (characters.info(' ') & CharacterTable.IS_SPECIAL) != 0;
     this.idsPerByte = spaceMayFallBack ? Normalizer.ESCAPED.length : 1;
     this.sums = segments instanceof UnigramSegments unigram ? unigram : null;
   }
@@ -87,8 +88,7 @@ final class SentencePieceEncoder implements Encoder {
   public int encodeUtf8(byte[] utf8, int from, int to, TokenBuffer target) {
     Objects.checkFromToIndex(from, to, utf8.length);
     int before = target.length();
-    boolean framed = normalizer.isIdentity();
-    if (framed) {
+    if (engine.takesFramedText) {
       normalizer.frame(utf8, from, to, prepared);
     } else {
       normalizer.normalize(utf8, from, to, prepared);
@@ -211,9 +211,27 @@ final class SentencePieceEncoder implements Encoder {
           sums.add(id);
         }
       } else {
-        n = encodeSegment(at, end, n);
+        n = emitSpecial(first & CharacterTable.ID_MASK, at, end, n);
       }
       at = end;
+    }
+    return n;
+  }
+
+  /** Writes a character that is unknown, or not to be produced from text. */
+  private int emitSpecial(int id, int from, int to, int firstFree) {
+    if (id != unknownId) {
+      throw engine.notFromText(id);
+    }
+    if (sums != null) {
+      sums.add(id);
+    }
+    if (byteFallback) {
+      return fallBack(from, to, firstFree);
+    }
+    int n = firstFree;
+    if (!followsUnknown(n)) {
+      out[n++] = id;
     }
     return n;
   }
@@ -382,16 +400,16 @@ final class SentencePieceEncoder implements Encoder {
     for (int i = 0; i < parts.count; i++) {
       int id = parts.ids[i];
       int end = parts.ends[i];
-      PieceType type = pieces.type(id);
-      if (type == PieceType.CONTROL) {
+      if (id == unknownId) {
+        if (byteFallback) {
+          n = fallBack(at, end, n);
+        } else if (!followsUnknown(n)) {
+          out[n++] = id;
+        }
+      } else if (pieces.type(id) != PieceType.CONTROL) {
+        out[n++] = id;
+      } else {
         throw engine.notFromText(id);
-      }
-      if (type != PieceType.UNKNOWN) {
-        out[n++] = id;
-      } else if (byteFallback) {
-        n = fallBack(at, end, n);
-      } else if (!followsUnknown(n)) {
-        out[n++] = id;
       }
       at = end;
     }
@@ -399,15 +417,15 @@ final class SentencePieceEncoder implements Encoder {
   }
 
   private int fallBack(int from, int to, int firstFree) {
+    byte[] text = prepared.bytes;
     int n = firstFree;
     for (int i = from; i < to; i++) {
-      byte value = prepared.bytes[i];
-      if (value == ' ' && normalizer.escapesSpaces()) {
+      if (text[i] == ' ' && idsPerByte > 1) {
         for (byte escaped : Normalizer.ESCAPED) {
           out[n++] = pieces.byteId(escaped);
         }
       } else {
-        out[n++] = pieces.byteId(value);
+        out[n++] = pieces.byteId(text[i]);
       }
     }
     return n;

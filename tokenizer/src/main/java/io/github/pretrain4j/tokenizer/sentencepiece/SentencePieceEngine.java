@@ -18,6 +18,12 @@ final class SentencePieceEngine {
   /** The text must be encoded as one segment. */
   final boolean isUncut;
 
+  /**
+   * Text needs no preparing but {@link Normalizer#frame}: no rules, and nothing but single
+   * characters is looked up in it, so that U+2581 may stand as itself.
+   */
+  final boolean takesFramedText;
+
   /** Scores to sum up along the text; null if ids do not depend on what went before. */
   final @Nullable UnigramVocabulary unigram;
 
@@ -39,14 +45,11 @@ final class SentencePieceEngine {
     isUncut = bpe != null && pieces.has(PieceType.UNUSED);
     frozenSymbols =
         type == TrainerSpec.BPE || type == TrainerSpec.CHAR ? pieces.userSymbols() : null;
+    takesFramedText = normalizer.isIdentity() && bpe != null && frozenSymbols == null;
     characters = characters(type);
   }
 
   private CharacterTable characters(int type) {
-    boolean[] isWhole = new boolean[pieces.size()];
-    for (int id = 0; id < isWhole.length; id++) {
-      isWhole[id] = pieces.type(id).mergeable();
-    }
     CharacterTable.CutRule rule =
         switch (type) {
           case TrainerSpec.WORD -> CharacterTable.CutRule.BEFORE_SPACES;
@@ -54,13 +57,7 @@ final class SentencePieceEngine {
           default -> CharacterTable.CutRule.PIECES;
         };
     return new CharacterTable(
-        pieces.pieces(),
-        pieces.texts(),
-        isWhole,
-        this::infoAlone,
-        pieces.unknownId() | CharacterTable.IS_SPECIAL,
-        rule,
-        pieces.escapesSpaces() ? " " + Normalizer.ESCAPED_SPACE : "" + Normalizer.ESCAPED_SPACE);
+        pieces, this::infoAlone, pieces.unknownId() | CharacterTable.IS_SPECIAL, rule);
   }
 
   /** The id of one character alone, and whether there is more to it. */

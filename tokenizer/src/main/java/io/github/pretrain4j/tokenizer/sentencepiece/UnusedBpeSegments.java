@@ -40,6 +40,9 @@ final class UnusedBpeSegments implements SegmentEngine {
 
   @Override
   public void encode(byte[] text, int from, int to, Edges parts) {
+    if (from == to) {
+      return;
+    }
     int[] symbols = new int[to - from];
     charEnd = new int[to - from];
     int[] ends = new int[to - from];
