@@ -11,7 +11,7 @@
  *
  * <p>Edges: {@code tool} reads {@code sentencepiece} and this package, {@code djl} (the C++ library
  * as a second provider) reads the same two, {@code sentencepiece} reads this package, this package
- * reads none of them.
+ * reads none of them. {@code megatron} (what Megatron makes of a tokenizer) reads this package.
  */
 @NullMarked
 package io.github.pretrain4j.tokenizer;

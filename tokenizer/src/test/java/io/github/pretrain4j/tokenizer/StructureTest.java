@@ -23,6 +23,7 @@ class StructureTest {
       Set.of(
           "djl -> sentencepiece",
           "djl -> tokenizer",
+          "megatron -> tokenizer",
           "sentencepiece -> bpe",
           "sentencepiece -> tokenizer",
           "tool -> sentencepiece",
