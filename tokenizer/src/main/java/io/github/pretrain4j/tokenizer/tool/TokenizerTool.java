@@ -15,7 +15,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
-/** {@code p4j-tokenizer}: trains tokenizers, encodes, decodes, and tells what a model holds. */
+/**
+ * {@code p4j-tokenizer}: trains and extends tokenizers, encodes, decodes, and tells what a model
+ * holds.
+ */
 public final class TokenizerTool implements ToolProvider {
   private static final String NAME = "p4j-tokenizer";
 
@@ -33,7 +36,8 @@ public final class TokenizerTool implements ToolProvider {
 
   /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
   public Optional<String> description() {
-    return Optional.of("Train a SentencePiece tokenizer; encode, decode and inspect with one");
+    return Optional.of(
+        "Train or extend a SentencePiece tokenizer; encode, decode and inspect with one");
   }
 
   @Override
@@ -42,6 +46,7 @@ public final class TokenizerTool implements ToolProvider {
     CommandLine command =
         new CommandLine(root)
             .addSubcommand(new TrainCommand(out, err))
+            .addSubcommand(new ExtendCommand(out, err))
             .addSubcommand(new EncodeCommand(out))
             .addSubcommand(new DecodeCommand(out))
             .addSubcommand(new InspectCommand(out))
@@ -91,7 +96,7 @@ public final class TokenizerTool implements ToolProvider {
   @Command(
       name = NAME,
       mixinStandardHelpOptions = true,
-      description = "Trains, applies and describes tokenizers.")
+      description = "Trains, extends, applies and describes tokenizers.")
   static final class Root implements Runnable {
     @Option(
         names = "--stacktrace",
@@ -105,7 +110,7 @@ public final class TokenizerTool implements ToolProvider {
     public void run() {
       if (spec != null) {
         throw new CommandLine.ParameterException(
-            spec.commandLine(), "which one: train, encode, decode or inspect?");
+            spec.commandLine(), "which one: train, extend, encode, decode or inspect?");
       }
     }
   }

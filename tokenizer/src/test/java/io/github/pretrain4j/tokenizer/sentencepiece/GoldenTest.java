@@ -9,6 +9,7 @@ import io.github.pretrain4j.tokenizer.StreamingDecoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizers;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -110,6 +111,7 @@ class GoldenTest {
 
   private static void writes(Path folder) throws IOException {
     SentencePieceModel model = SentencePieceModel.read(folder.resolve("tokenizer.model"));
+    assertArrayEquals(Files.readAllBytes(folder.resolve("tokenizer.model")), model.toByteArray());
     SentencePieceModel copy = SentencePieceModel.parse(model.toByteArray(), Path.of("copy"));
     assertEquals(model.pieces(), copy.pieces());
     assertArrayEquals(model.toByteArray(), copy.toByteArray());

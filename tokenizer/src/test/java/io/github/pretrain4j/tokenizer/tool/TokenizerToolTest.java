@@ -67,6 +67,87 @@ class TokenizerToolTest {
   }
 
   @Test
+  void trainsUnigramModels() {
+    assertEquals(
+        0,
+        run(
+            "train",
+            "--model-type",
+            "unigram",
+            "--input",
+            at("corpus.jsonl"),
+            "--vocab-size",
+            "275",
+            "--output",
+            at("unigram.model")),
+        err.toString());
+    assertTrue(out.toString().contains("275 pieces"), out.toString());
+    assertEquals(0, run("inspect", at("unigram.model")));
+    assertTrue(out.toString().contains("SentencePiece UNIGRAM"), out.toString());
+    assertEquals(
+        2,
+        run("train", "--model-type", "char", "--input", at("corpus.txt"), "--vocab-size", "280"));
+    assertTrue(err.toString().contains("char is not bpe or unigram"), err.toString());
+    assertEquals(
+        2,
+        run(
+            "train",
+            "--normalization-rule-name",
+            "nfd",
+            "--input",
+            at("corpus.txt"),
+            "--vocab-size",
+            "280"));
+    assertTrue(err.toString().contains("no normalization rule nfd"), err.toString());
+  }
+
+  @Test
+  void extendsFromText() {
+    train();
+    assertEquals(
+        0,
+        run(
+            "extend",
+            "--model",
+            at("tokenizer.model"),
+            "--input",
+            at("corpus.jsonl"),
+            "--pieces",
+            "3",
+            "--output",
+            at("extended.model")),
+        err.toString());
+    assertTrue(out.toString().contains("283 pieces, 3 of them new"), out.toString());
+    assertTrue(out.toString().contains("last 2 texts, 50 characters: "), out.toString());
+    assertEquals(0, run("inspect", at("extended.model")));
+    assertTrue(out.toString().contains("vocabulary size: 283"), out.toString());
+  }
+
+  @Test
+  void extendsByGivenPieces() throws IOException {
+    train();
+    Files.writeString(folder.resolve("pieces.txt"), "!?\n!\n?\nqqqq\n");
+    String model = at("tokenizer.model");
+    String output = at("extended.model");
+    assertEquals(
+        0,
+        run("extend", "--model", model, "--pieces-from", at("pieces.txt"), "--output", output),
+        err.toString());
+    assertTrue(out.toString().contains("283 pieces, 3 of them new"), out.toString());
+    assertTrue(out.toString().contains("1 pieces left out"), out.toString());
+    assertTrue(out.toString().contains("qqqq"), out.toString());
+    assertEquals(
+        0, run("extend", "--model", model, "--pieces-from", output, "--output", at("more.model")));
+    assertTrue(out.toString().contains("283 pieces, 3 of them new"), out.toString());
+    assertEquals(2, run("extend", "--model", model, "--output", output));
+    assertEquals(
+        2, run("extend", "--model", model, "--input", at("corpus.txt"), "--output", output));
+    assertEquals(
+        1, run("extend", "--model", model, "--pieces-from", at("none.txt"), "--output", output));
+    assertTrue(err.toString().contains("none.txt: no such file"), err.toString());
+  }
+
+  @Test
   void encodesFilesLineByLine() {
     train();
     String model = at("tokenizer.model");
