@@ -18,6 +18,16 @@ final class Golden {
   static final List<String> SMALL =
       List.of("sp-bpe-bytefallback-1k", "sp-bpe-nodummy-usersym", "sp-unigram-2k");
 
+  /** Models of some hundred pieces for what those do not have; also with places in the text. */
+  static final List<String> TINY =
+      List.of(
+          "sp-bpe-rules-suffix",
+          "sp-bpe-unused",
+          "sp-char-bytefallback",
+          "sp-unigram-suffix",
+          "sp-unigram-usersym-bytefallback",
+          "sp-word");
+
   static final ObjectMapper JSON = new ObjectMapper();
 
   private Golden() {}

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.pretrain4j.tokenizer.Encoding;
+import io.github.pretrain4j.tokenizer.OffsetUnit;
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizers;
@@ -31,6 +33,17 @@ class GoldenTest {
     List<DynamicTest> tests = new ArrayList<>();
     for (String name : Golden.SMALL) {
       addTests(name, Golden.folder(name), tests);
+    }
+    return tests.stream();
+  }
+
+  @TestFactory
+  Stream<DynamicTest> tinyModels() {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (String name : Golden.TINY) {
+      Path folder = Golden.folder(name);
+      addTests(name, folder, tests);
+      tests.add(dynamicTest(name + ": places", () -> places(folder)));
     }
     return tests.stream();
   }
@@ -82,6 +95,21 @@ class GoldenTest {
           where);
       assertEquals(line.get("decoded").asText(), tokenizer.decode(Golden.ids(line)), where);
     }
+  }
+
+  private static void places(Path folder) throws IOException {
+    SentencePieceTokenizer tokenizer = load(folder);
+    for (JsonNode line : Golden.lines(folder, "ids.jsonl")) {
+      Encoding encoding = tokenizer.encode(line.get("text").asText(), OffsetUnit.UTF8_BYTES);
+      String where = "string " + line.get("i");
+      assertArrayEquals(Golden.ids(line), encoding.ids(), where);
+      assertArrayEquals(ints(line.get("begins")), encoding.begins(), where);
+      assertArrayEquals(ints(line.get("ends")), encoding.ends(), where);
+    }
+  }
+
+  private static int[] ints(JsonNode list) {
+    return Golden.JSON.convertValue(list, int[].class);
   }
 
   private static void decodes(Path folder) throws IOException {
