@@ -151,6 +151,11 @@ final class CharacterTable {
     return info == LongIntMap.ABSENT ? unknownInfo : info;
   }
 
+  /** {@link #info} of a character below U+10000. */
+  int basicInfo(int c) {
+    return basicPlane[c];
+  }
+
   /** Whether two ASCII characters may be neighbours inside one piece. */
   boolean joinedAscii(int left, int right) {
     return (joinedAscii[2 * left + (right >> 6)] >>> right & 1) != 0;

@@ -94,6 +94,11 @@ final class PieceTable {
     return byteIds[value & 0xFF];
   }
 
+  /** The ids of the BYTE pieces by value; for reading only. */
+  int[] byteIds() {
+    return byteIds;
+  }
+
   int unknownId() {
     return unknownId;
   }

@@ -27,6 +27,9 @@ final class SentencePieceEncoder implements Encoder {
   private static final VarHandle WORD =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+  private static final VarHandle HALF_WORD =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
   private static final long EACH_BYTE = 0x0101010101010101L;
   private static final long HIGH_BITS = 0x80 * EACH_BYTE;
 
@@ -52,6 +55,9 @@ final class SentencePieceEncoder implements Encoder {
   private final boolean byteFallback;
   private final int unknownId;
 
+  /** The id of each byte that a character may fall back to. */
+  private final int[] byteIds;
+
   private final ByteText input = ByteText.create();
   private final ByteText prepared = ByteText.create();
   private final Edges parts = new Edges();
@@ -60,6 +66,8 @@ final class SentencePieceEncoder implements Encoder {
   private int[] out = NO_IDS;
 
   private int firstId;
+
+  private int loneEnd;
 
   SentencePieceEncoder(SentencePieceEngine engine, int cacheSlots) {
     this.engine = engine;
@@ -71,6 +79,7 @@ final class SentencePieceEncoder implements Encoder {
     this.cachesIds = pieces.size() <= SegmentCache.MAX_ID;
     this.byteFallback = pieces.byteFallback();
     this.unknownId = pieces.unknownId();
+    this.byteIds = pieces.byteIds();
     boolean spaceMayFallBack =
         normalizer.escapesSpaces() && (characters.info(' ') & CharacterTable.IS_SPECIAL) != 0;
     this.idsPerByte = spaceMayFallBack ? Normalizer.ESCAPED.length : 1;
@@ -175,6 +184,14 @@ final class SentencePieceEncoder implements Encoder {
           continue;
         }
       }
+      if ((lead & 0xF0) == 0xE0 && sums == null) {
+        int begin = at;
+        n = encodeLoneCharacters(text, at, to, n);
+        at = loneEnd;
+        if (at > begin) {
+          continue;
+        }
+      }
       long decoded = decode(text, at, to);
       if (decoded == MALFORMED) {
         return MALFORMED;
@@ -236,6 +253,42 @@ final class SentencePieceEncoder implements Encoder {
     return n;
   }
 
+  /**
+   * Encodes characters of three bytes, most of Chinese, as long as no piece has another character
+   * after one; {@link #loneEnd} is then the first byte of what follows.
+   */
+  private int encodeLoneCharacters(byte[] text, int from, int to, int firstFree) {
+    int[] ids = out;
+    int n = firstFree;
+    int at = from;
+    while (at + 2 < to) {
+      int c = threeByteCharacter((int) HALF_WORD.get(text, at));
+      if (c < 0) {
+        break;
+      }
+      int info = characters.basicInfo(c);
+      if ((info & (CharacterTable.JOINS_NEXT | CharacterTable.IS_SPECIAL)) == 0) {
+        ids[n++] = info & CharacterTable.ID_MASK;
+      } else if (byteFallback && info == unknownId + CharacterTable.IS_SPECIAL) {
+        ids[n] = byteIds[text[at] & 0xFF];
+        ids[n + 1] = byteIds[text[at + 1] & 0xFF];
+        ids[n + 2] = byteIds[text[at + 2] & 0xFF];
+        n += 3;
+      } else {
+        break;
+      }
+      at += 3;
+    }
+    loneEnd = at;
+    return n;
+  }
+
+  /** The character in the first three of four bytes, little-endian; -1 if it is not one. */
+  private static int threeByteCharacter(int bytes) {
+    int c = (bytes & 0x0F) << 12 | (bytes >>> 2 & 0x0FC0) | (bytes >>> 16 & 0x3F);
+    return (bytes & 0xC0C0F0) == 0x8080E0 && c >= 0x800 && c >>> 11 != 0x1B ? c : -1;
+  }
+
   private static boolean isSpaceOrLetter(int c) {
     return c == ' ' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
   }
@@ -281,13 +334,8 @@ final class SentencePieceEncoder implements Encoder {
       return 1L << 32 | lead;
     }
     if ((lead & 0xF0) == 0xE0 && at + 2 < to) {
-      int second = text[at + 1];
-      int third = text[at + 2];
-      int c = (lead & 0x0F) << 12 | (second & 0x3F) << 6 | (third & 0x3F);
-      if ((second & 0xC0) == 0x80 && (third & 0xC0) == 0x80 && c >= 0x800 && c >>> 11 != 0x1B) {
-        return 3L << 32 | c;
-      }
-      return MALFORMED;
+      int c = threeByteCharacter((int) HALF_WORD.get(text, at));
+      return c < 0 ? MALFORMED : 3L << 32 | c;
     }
     int length = Utf8.sequenceLength(text, at, to);
     return length <= 0 ? MALFORMED : (long) length << 32 | Utf8.codePoint(text, at, length);
@@ -422,10 +470,10 @@ final class SentencePieceEncoder implements Encoder {
     for (int i = from; i < to; i++) {
       if (text[i] == ' ' && idsPerByte > 1) {
         for (byte escaped : Normalizer.ESCAPED) {
-          out[n++] = pieces.byteId(escaped);
+          out[n++] = byteIds[escaped & 0xFF];
         }
       } else {
-        out[n++] = pieces.byteId(text[i]);
+        out[n++] = byteIds[text[i] & 0xFF];
       }
     }
     return n;
