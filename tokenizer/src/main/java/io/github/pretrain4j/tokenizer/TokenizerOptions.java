@@ -8,11 +8,11 @@ import org.jspecify.annotations.Nullable;
  * @param provider name of the provider to use; null for the first that supports the files
  * @param specialTokens what a special token's text in a text means
  * @param cacheSlots how many segments each encoder remembers, a power of two from 2^4 to 2^24; more
- *     is faster for text with many different words and takes 32 bytes a slot
+ *     is faster for text with many different words and takes 33 bytes a slot
  */
 public record TokenizerOptions(
     @Nullable String provider, SpecialTokens specialTokens, int cacheSlots) {
-  private static final int DEFAULT_CACHE_SLOTS = 1 << 17;
+  private static final int DEFAULT_CACHE_SLOTS = 1 << 18;
 
   /** Checks the values. */
   public TokenizerOptions {
@@ -22,7 +22,7 @@ public record TokenizerOptions(
     }
   }
 
-  /** Any provider, the reference's treatment of special tokens, a cache of 4 MiB. */
+  /** Any provider, the reference's treatment of special tokens, a cache of 9 MiB an encoder. */
   public static TokenizerOptions defaults() {
     return new TokenizerOptions(null, SpecialTokens.AS_REFERENCE, DEFAULT_CACHE_SLOTS);
   }

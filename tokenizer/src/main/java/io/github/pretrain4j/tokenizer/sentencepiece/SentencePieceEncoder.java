@@ -3,6 +3,7 @@ package io.github.pretrain4j.tokenizer.sentencepiece;
 import io.github.pretrain4j.tokenizer.Encoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.bpe.SegmentCache;
+import io.github.pretrain4j.tokenizer.bpe.WideSegmentCache;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -14,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A text is prepared (usually a copy with a space before it) and cut into <i>segments</i> where
  * {@link CharacterTable} says that no piece can cross. One-character segments are looked up in a
- * table; most of Chinese is that. Others of up to 15 bytes are looked up in a cache by their bytes,
- * which are loaded as two words; what the cache does not know goes to the {@link SegmentEngine}.
+ * table; most of Chinese is that. Others of up to 31 bytes are looked up in a cache by their bytes,
+ * loaded as two or four words; what the cache does not know goes to the {@link SegmentEngine}.
  *
  * <p>English is mostly a space and letters. The end of such a run is found eight bytes at a time,
  * without looking at the characters: cuts inside it do not matter to a cached result.
@@ -33,6 +34,7 @@ final class SentencePieceEncoder implements Encoder {
   private static final long EACH_BYTE = 0x0101010101010101L;
   private static final long HIGH_BITS = 0x80 * EACH_BYTE;
 
+  private static final int MIN_WIDE_SLOTS = 16;
   private static final int[] NO_IDS = new int[0];
 
   /** Marks text that turned out not to be well formed. */
@@ -44,6 +46,10 @@ final class SentencePieceEncoder implements Encoder {
   private final CharacterTable characters;
   private final SegmentEngine segments;
   private final SegmentCache cache;
+  private final WideSegmentCache wideCache;
+
+  /** Remembered ids hold wherever the segment stands. */
+  private final boolean fitsAnywhere;
 
   /** The same as {@link #segments} if they sum up scores. */
   private final @Nullable UnigramSegments sums;
@@ -69,6 +75,11 @@ final class SentencePieceEncoder implements Encoder {
 
   private int loneEnd;
 
+  private int[] learned = NO_IDS;
+  private int learnedFrom;
+  private int learnedCount;
+  private int learnedExtra;
+
   SentencePieceEncoder(SentencePieceEngine engine, int cacheSlots) {
     this.engine = engine;
     this.pieces = engine.pieces;
@@ -76,6 +87,7 @@ final class SentencePieceEncoder implements Encoder {
     this.characters = engine.characters;
     this.segments = engine.newSegments();
     this.cache = new SegmentCache(cacheSlots);
+    this.wideCache = new WideSegmentCache(Math.max(MIN_WIDE_SLOTS, cacheSlots >> 6));
     this.cachesIds = pieces.size() <= SegmentCache.MAX_ID;
     this.byteFallback = pieces.byteFallback();
     this.unknownId = pieces.unknownId();
@@ -84,6 +96,7 @@ final class SentencePieceEncoder implements Encoder {
         normalizer.escapesSpaces() && (characters.info(' ') & CharacterTable.IS_SPECIAL) != 0;
     this.idsPerByte = spaceMayFallBack ? Normalizer.ESCAPED.length : 1;
     this.sums = segments instanceof UnigramSegments unigram ? unigram : null;
+    this.fitsAnywhere = sums == null && byteFallback;
   }
 
   @Override
@@ -175,8 +188,8 @@ final class SentencePieceEncoder implements Encoder {
       if (isSpaceOrLetter(lead)) {
         int length = runLength(text, at);
         int end = at + length;
-        if (length <= SegmentCache.MAX_KEY_BYTES
-            && length > 1
+        if (length > 1
+            && length < 16
             && end <= to
             && (end == to || isCut(text[end - 1], text, end, to))) {
           n = encodeKeyed(text, at, length, n);
@@ -217,10 +230,7 @@ final class SentencePieceEncoder implements Encoder {
         info = nextInfo;
       }
       if (!alone) {
-        n =
-            end - at <= SegmentCache.MAX_KEY_BYTES
-                ? encodeKeyed(text, at, end - at, n)
-                : encodeSegment(at, end, n);
+        n = encodeKeyed(text, at, end - at, n);
       } else if ((first & CharacterTable.IS_SPECIAL) == 0) {
         int id = first & CharacterTable.ID_MASK;
         out[n++] = id;
@@ -341,8 +351,13 @@ final class SentencePieceEncoder implements Encoder {
     return length <= 0 ? MALFORMED : (long) length << 32 | Utf8.codePoint(text, at, length);
   }
 
-  /** Encodes a segment of up to 15 bytes. */
+  /** Encodes a segment of more than one character. */
   private int encodeKeyed(byte[] text, int at, int length, int firstFree) {
+    if (length > SegmentCache.MAX_KEY_BYTES) {
+      return length <= WideSegmentCache.MAX_KEY_BYTES
+          ? encodeWide(text, at, length, firstFree)
+          : encodeSegment(at, at + length, firstFree);
+    }
     long key0 = (long) WORD.get(text, at);
     long key1 = (long) WORD.get(text, at + 8);
     if (length < 8) {
@@ -353,17 +368,48 @@ final class SentencePieceEncoder implements Encoder {
     }
     key1 = SegmentCache.secondKey(key1, length);
     int place = cache.find(key0, key1);
-    if (place < 0) {
-      return encodeAndRemember(at, length, key0, key1, firstFree);
-    }
-    if (sums != null) {
-      return replay(sums, place, at, length, firstFree);
-    }
-    if (!byteFallback && followsUnknown(firstFree)) {
+    if (place >= 0) {
       int end = cache.copyIds(place, out, firstFree);
-      return out[firstFree] == unknownId ? dropFirst(firstFree, end) : end;
+      return fitsAnywhere ? end : fit(cache.extra(place), at, length, firstFree, end);
     }
-    return cache.copyIds(place, out, firstFree);
+    int n = encodeAndLearn(at, length, firstFree);
+    if (learnedCount > 0 && learnedCount <= SegmentCache.MAX_IDS) {
+      cache.put(key0, key1, learned, learnedFrom, learnedCount, learnedExtra);
+    }
+    return n;
+  }
+
+  private int encodeWide(byte[] text, int at, int length, int firstFree) {
+    long key0 = (long) WORD.get(text, at);
+    long key1 = (long) WORD.get(text, at + 8);
+    long key2 = (long) WORD.get(text, at + 16);
+    long key3 = (long) WORD.get(text, at + 24);
+    if (length < 24) {
+      key2 &= (1L << ((length - 16) << 3)) - 1;
+      key3 = 0;
+    } else {
+      key3 &= (1L << ((length - 24) << 3)) - 1;
+    }
+    key3 = WideSegmentCache.lastKey(key3, length);
+    int place = wideCache.find(key0, key1, key2, key3);
+    if (place >= 0) {
+      int end = wideCache.copyIds(place, out, firstFree);
+      return fitsAnywhere ? end : fit(wideCache.extra(place), at, length, firstFree, end);
+    }
+    int n = encodeAndLearn(at, length, firstFree);
+    if (learnedCount > 0 && learnedCount <= WideSegmentCache.MAX_IDS) {
+      wideCache.put(key0, key1, key2, key3, learned, learnedFrom, learnedCount, learnedExtra);
+    }
+    return n;
+  }
+
+  /** Puts remembered ids, just copied, into the place they have in this text. */
+  private int fit(int extra, int at, int length, int from, int to) {
+    if (sums != null) {
+      return replay(sums, Float.intBitsToFloat(extra << 8), at, length, from, to);
+    }
+    boolean joinsUnknown = followsUnknown(from) && out[from] == unknownId;
+    return joinsUnknown ? dropFirst(from, to) : to;
   }
 
   private boolean followsUnknown(int n) {
@@ -377,19 +423,19 @@ final class SentencePieceEncoder implements Encoder {
   }
 
   /** Repeats the additions along a remembered division, if it is certain to be the right one. */
-  private int replay(UnigramSegments scores, int place, int at, int length, int firstFree) {
+  private int replay(
+      UnigramSegments scores, float safeBelow, int at, int length, int from, int to) {
     float before = scores.total();
-    int end = cache.copyIds(place, out, firstFree);
     boolean unknown = false;
-    for (int i = firstFree; i < end; i++) {
+    for (int i = from; i < to; i++) {
       scores.add(out[i]);
       unknown |= out[i] == unknownId;
     }
-    if (!(-scores.total() < Float.intBitsToFloat(cache.extra(place) << 8))) {
+    if (!(-scores.total() < safeBelow)) {
       scores.setTotal(before);
-      return encodeSegment(at, at + length, firstFree);
+      return encodeSegment(at, at + length, from);
     }
-    return unknown ? mergeUnknown(firstFree, end) : end;
+    return unknown ? mergeUnknown(from, to) : to;
   }
 
   private int mergeUnknown(int from, int to) {
@@ -403,25 +449,30 @@ final class SentencePieceEncoder implements Encoder {
     return n;
   }
 
-  private int encodeAndRemember(int at, int length, long key0, long key1, int firstFree) {
+  /**
+   * Encodes a segment that no cache knows. {@link #learned} and its companions then say what to
+   * remember of it: BPE its ids, unigram its parts and how far they are certain.
+   */
+  private int encodeAndLearn(int at, int length, int firstFree) {
     parts.clear();
     segments.encode(prepared.bytes, at, at + length, parts);
-    if (sums != null) {
-      float safeBelow = sums.safeBelow();
-      if (cachesIds
-          && -sums.total() < safeBelow
-          && parts.count <= SegmentCache.MAX_IDS
-          && !(byteFallback && hasUnknown())) {
-        int extra = Float.floatToRawIntBits(safeBelow) >>> 8;
-        cache.put(key0, key1, parts.ids, 0, parts.count, extra);
-      }
-      return emit(at, firstFree);
-    }
     int n = emit(at, firstFree);
-    // What was dropped because an unknown went before is part of the segment all the same.
-    boolean dropped = !byteFallback && parts.ids[0] == unknownId && followsUnknown(firstFree);
-    if (cachesIds && !dropped && n - firstFree <= SegmentCache.MAX_IDS) {
-      cache.put(key0, key1, out, firstFree, n - firstFree, 0);
+    learnedCount = 0;
+    if (!cachesIds) {
+      return n;
+    }
+    if (sums == null) {
+      // What was dropped because an unknown went before is part of the segment all the same.
+      boolean dropped = !byteFallback && parts.ids[0] == unknownId && followsUnknown(firstFree);
+      learned = out;
+      learnedFrom = firstFree;
+      learnedCount = dropped ? 0 : n - firstFree;
+      learnedExtra = 0;
+    } else if (-sums.total() < sums.safeBelow() && !(byteFallback && hasUnknown())) {
+      learned = parts.ids;
+      learnedFrom = 0;
+      learnedCount = parts.count;
+      learnedExtra = Float.floatToRawIntBits(sums.safeBelow()) >>> 8;
     }
     return n;
   }
