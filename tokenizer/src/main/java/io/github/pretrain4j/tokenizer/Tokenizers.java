@@ -41,18 +41,27 @@ public final class Tokenizers {
     if (options.provider() != null) {
       return named(providers, options.provider()).load(fileOrDirectory, options);
     }
-    IOException refusal = null;
+    UnsupportedTokenizerException refusal = null;
+    UnavailableException missing = null;
     for (TokenizerProvider provider : providers) {
       if (provider.supports(fileOrDirectory)) {
         try {
           return provider.load(fileOrDirectory, options);
-        } catch (UnsupportedTokenizerException | UnavailableException e) {
+        } catch (UnsupportedTokenizerException e) {
           refusal = first(refusal, e);
+        } catch (UnavailableException e) {
+          missing = first(missing, e);
         }
       }
     }
     if (refusal != null) {
+      if (missing != null) {
+        refusal.addSuppressed(missing);
+      }
       throw refusal;
+    }
+    if (missing != null) {
+      throw missing;
     }
     throw new UnsupportedTokenizerException(
         fileOrDirectory,
@@ -62,7 +71,7 @@ public final class Tokenizers {
         "known kinds: " + names(providers));
   }
 
-  private static IOException first(@Nullable IOException earlier, IOException later) {
+  private static <E extends Exception> E first(@Nullable E earlier, E later) {
     if (earlier == null) {
       return later;
     }

@@ -1,9 +1,7 @@
 package io.github.pretrain4j.tokenizer;
 
-import java.io.IOException;
-
 /** There is nothing to run on: a library that a provider needs is missing or does not load here. */
-public final class UnavailableException extends IOException {
+public final class UnavailableException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final String remedy;

@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -25,6 +27,9 @@ public final class MegatronTokenizer {
   private final Supplier<Encoder> encoders;
   private final Function<int[], String> decoder;
   private final String origin;
+
+  /** Encoders of {@link #encode} that no thread uses at the moment: as many as threads that did. */
+  private final Queue<Encoder> idleEncoders = new ConcurrentLinkedQueue<>();
 
   MegatronTokenizer(
       int vocabularySize,
@@ -160,9 +165,15 @@ public final class MegatronTokenizer {
    * @throws IllegalArgumentException if the tokenizer cannot represent the text
    */
   public int[] encode(String text) {
-    TokenBuffer ids = new TokenBuffer(text.length() / 3 + 8);
-    newEncoder().encode(text, ids);
-    return ids.toArray();
+    Encoder idle = idleEncoders.poll();
+    Encoder encoder = idle == null ? newEncoder() : idle;
+    try {
+      TokenBuffer ids = new TokenBuffer(text.length() / 3 + 8);
+      encoder.encode(text, ids);
+      return ids.toArray();
+    } finally {
+      idleEncoders.add(encoder);
+    }
   }
 
   /** A new encoder for one thread, with the ids of {@link #encode}. */

@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code decode}: the text of every line of ids. */
@@ -36,13 +37,15 @@ final class DecodeCommand implements Callable<Integer> {
     List<Path> files = List.of();
   }
 
+  @Mixin LoadingOptions loading = new LoadingOptions();
+
   DecodeCommand(PrintWriter out) {
     this.out = out;
   }
 
   @Override
   public Integer call() throws IOException {
-    Tokenizer tokenizer = Tokenizers.load(model);
+    Tokenizer tokenizer = Tokenizers.load(model, loading.toTokenizerOptions());
     if (!input.ids.isEmpty()) {
       print(tokenizer, String.join(" ", input.ids));
     }

@@ -13,7 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -28,8 +30,12 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(paramLabel = "MODEL", description = "Tokenizer file or directory.")
   Path model = Path.of("");
 
-  @Option(names = "--pieces", description = "List id, type, score and text of every piece.")
+  @Option(
+      names = "--pieces",
+      description = "List every piece: id, type, text, and the score if pieces have one.")
   boolean pieces;
+
+  @Mixin LoadingOptions loading = new LoadingOptions();
 
   InspectCommand(PrintWriter out) {
     this.out = out;
@@ -37,21 +43,23 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Tokenizer tokenizer = Tokenizers.load(model);
+    Tokenizer tokenizer = Tokenizers.load(model, loading.toTokenizerOptions());
     print("sha256", tokenizer.sha256());
     print("vocabulary size", tokenizer.vocabularySize());
     print("bos id", show(tokenizer, tokenizer.bosId()));
     print("eos id", show(tokenizer, tokenizer.eosId()));
     print("pad id", show(tokenizer, tokenizer.padId()));
+    print("unk id", show(tokenizer, tokenizer.unkId()));
     if (tokenizer instanceof SentencePieceTokenizer sentencePiece) {
       describe(sentencePiece);
+    } else {
+      describe(tokenizer);
     }
     return 0;
   }
 
   private void describe(SentencePieceTokenizer tokenizer) {
     SentencePieceModel held = tokenizer.model();
-    print("unk id", show(tokenizer, tokenizer.unkId()));
     print("model type", "SentencePiece " + held.modelType());
     print("normalization", held.normalizationName());
     print("add dummy prefix", held.addDummyPrefix());
@@ -65,6 +73,18 @@ final class InspectCommand implements Callable<Integer> {
       for (int id = 0; id < all.size(); id++) {
         SentencePieceModel.Piece piece = all.get(id);
         out.println(id + "\t" + piece.type() + "\t" + piece.score() + "\t" + piece.text());
+      }
+    }
+  }
+
+  private void describe(Tokenizer tokenizer) {
+    long special =
+        IntStream.range(0, tokenizer.vocabularySize()).filter(tokenizer::isSpecial).count();
+    print("special tokens", special);
+    if (pieces) {
+      for (int id = 0; id < tokenizer.vocabularySize(); id++) {
+        String kind = tokenizer.isSpecial(id) ? "special" : "normal";
+        out.println(id + "\t" + kind + "\t" + tokenizer.piece(id));
       }
     }
   }

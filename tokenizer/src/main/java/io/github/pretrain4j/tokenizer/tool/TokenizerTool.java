@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.tool;
 
+import io.github.pretrain4j.tokenizer.UnavailableException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -24,6 +25,7 @@ public final class TokenizerTool implements ToolProvider {
 
   private static final int WORLD_FAILED = 1;
   private static final int WRONG_USAGE = 2;
+  private static final int UNAVAILABLE = 3;
   private static final int BUG = 70;
 
   /** For the service loader. */
@@ -37,7 +39,7 @@ public final class TokenizerTool implements ToolProvider {
   /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
   public Optional<String> description() {
     return Optional.of(
-        "Train or extend a SentencePiece tokenizer; encode, decode and inspect with one");
+        "Train or extend a SentencePiece tokenizer; encode, decode, inspect and compare");
   }
 
   @Override
@@ -50,6 +52,7 @@ public final class TokenizerTool implements ToolProvider {
             .addSubcommand(new EncodeCommand(out))
             .addSubcommand(new DecodeCommand(out))
             .addSubcommand(new InspectCommand(out))
+            .addSubcommand(new DiffCommand(out))
             .setOut(out)
             .setErr(err);
     command.setParameterExceptionHandler((e, all) -> report(err, e, WRONG_USAGE, root));
@@ -63,6 +66,9 @@ public final class TokenizerTool implements ToolProvider {
   private static int exitCode(Exception e) {
     if (e instanceof IOException || e instanceof UncheckedIOException) {
       return WORLD_FAILED;
+    }
+    if (e instanceof UnavailableException) {
+      return UNAVAILABLE;
     }
     return e instanceof IllegalArgumentException ? WRONG_USAGE : BUG;
   }
@@ -110,7 +116,7 @@ public final class TokenizerTool implements ToolProvider {
     public void run() {
       if (spec != null) {
         throw new CommandLine.ParameterException(
-            spec.commandLine(), "which one: train, extend, encode, decode or inspect?");
+            spec.commandLine(), "which one: train, extend, encode, decode, inspect or diff?");
       }
     }
   }

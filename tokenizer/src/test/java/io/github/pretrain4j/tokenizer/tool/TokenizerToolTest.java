@@ -8,8 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.URISyntaxException;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
 import java.util.spi.ToolProvider;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -222,5 +226,84 @@ class TokenizerToolTest {
     assertTrue(out.toString().contains("train"), out.toString());
     assertEquals(0, run("train", "--help"));
     assertTrue(out.toString().contains("--vocab-size"), out.toString());
+  }
+
+  private static String golden(String name) throws URISyntaxException {
+    URL found = TokenizerToolTest.class.getResource("/golden/" + name);
+    return Path.of(Objects.requireNonNull(found).toURI()).toString();
+  }
+
+  @Test
+  void diffOfTheSameEndsInZero() {
+    train();
+    String model = at("tokenizer.model");
+    assertEquals(0, run("diff", model, model, "--input", at("corpus.jsonl")), err.toString());
+    assertTrue(out.toString().contains("texts: 50, of which 0 differ"), out.toString());
+    assertEquals(
+        0,
+        run("diff", model, "--other-provider", "djl-sentencepiece", "--input", at("corpus.txt")),
+        err.toString());
+    assertTrue(out.toString().contains("texts: 2, of which 0 differ"), out.toString());
+  }
+
+  @Test
+  void diffShowsWhereAndHowMuch() throws Exception {
+    Files.writeString(folder.resolve("mixed.txt"), "12\n12 <sep> \uD83D\uDE00\nzz\n");
+    int code =
+        run(
+            "diff",
+            golden("sp-bpe-bytefallback-1k"),
+            golden("sp-bpe-nodummy-usersym"),
+            "--show",
+            "1",
+            "--input",
+            at("mixed.txt"));
+    assertEquals(1, code, err.toString());
+    String shown = out.toString();
+    assertTrue(shown.contains("texts: 3, of which 3 differ"), shown);
+    assertTrue(shown.contains("text: 17 bytes, 14 characters"), shown);
+    assertTrue(shown.contains("text 1 differs at id 0"), shown);
+    assertFalse(shown.contains("text 2 differs"), shown);
+    assertTrue(shown.contains("|12"), shown);
+    assertTrue(shown.matches("(?s).*bytes per id +[0-9.]+ +[0-9.]+.*"), shown);
+  }
+
+  @Test
+  void diffCountsTextsThatOnlyOneRefuses() throws Exception {
+    Files.writeString(folder.resolve("word.txt"), "<s>\n");
+    String folderOfWords = golden("sp-word");
+    assertEquals(0, run("diff", folderOfWords, "--input", at("word.txt")), err.toString());
+    assertEquals(2, run("diff", folderOfWords));
+  }
+
+  @Test
+  void tellsPlaces() throws Exception {
+    String model = golden("sp-bpe-bytefallback-1k");
+    assertEquals(
+        0,
+        run("encode", "--model", model, "--offsets", "code-points", "--text", "a \uD83D\uDE00"),
+        err.toString());
+    List<String> lines = out.toString().lines().toList();
+    assertEquals("", lines.get(lines.size() - 1));
+    assertTrue(lines.get(lines.size() - 2).endsWith("\t2\t3\t<0x80>"), out.toString());
+    assertEquals(2, run("encode", "--model", model, "--offsets", "words", "--text", "a"));
+  }
+
+  @Test
+  void takesTheProviderThatIsWanted() throws Exception {
+    String model = golden("sp-bpe-bytefallback-1k");
+    for (String provider : List.of("sentencepiece", "djl-sentencepiece")) {
+      assertEquals(0, run("encode", "--provider", provider, "--model", model, "--text", "hello"));
+      assertTrue(out.toString().matches("[0-9 ]+\\R"), out.toString());
+      assertEquals(0, run("decode", "--provider", provider, "--model", model, "--ids", "300"));
+      assertEquals(0, run("inspect", "--provider", provider, "--pieces", model));
+      assertTrue(out.toString().contains("vocabulary size: 1000"), out.toString());
+      assertTrue(out.toString().lines().count() > 1000, out.toString());
+    }
+    assertEquals(2, run("inspect", "--provider", "none", model));
+    assertTrue(err.toString().contains("djl-sentencepiece"), err.toString());
+    assertEquals(
+        1, run("inspect", "--provider", "djl-sentencepiece", "--special-tokens", "match", model));
+    assertEquals(2, run("inspect", "--special-tokens", "sometimes", model));
   }
 }
