@@ -12,6 +12,7 @@
  * <p>Edges: {@code tool} reads {@code sentencepiece} and this package, {@code djl} (the C++ library
  * as a second provider) reads the same two, {@code sentencepiece} reads this package, this package
  * reads none of them. {@code megatron} (what Megatron makes of a tokenizer) reads this package.
+ * {@code huggingface} reads this package and {@code bpe}, which reads nothing.
  */
 @NullMarked
 package io.github.pretrain4j.tokenizer;

@@ -23,6 +23,8 @@ class StructureTest {
       Set.of(
           "djl -> sentencepiece",
           "djl -> tokenizer",
+          "huggingface -> bpe",
+          "huggingface -> tokenizer",
           "megatron -> tokenizer",
           "sentencepiece -> bpe",
           "sentencepiece -> tokenizer",
