@@ -137,7 +137,8 @@ final class CharsMap {
     return replacements;
   }
 
-  private boolean reaches(byte[] utf8, int length) {
+  /** Whether some rule begins with these bytes. */
+  boolean reaches(byte[] utf8, int length) {
     int position = offset(units[0]);
     for (int k = 0; k < length; k++) {
       position ^= utf8[k] & 0xFF;

@@ -17,6 +17,7 @@ final class Normalizer {
   /** What a space is written as in pieces: U+2581. */
   static final char ESCAPED_SPACE = '\u2581';
 
+  private static final int ASCII = 128;
   private static final byte[] REPLACEMENT = {(byte) 0xEF, (byte) 0xBF, (byte) 0xBD};
   static final byte[] ESCAPED = {(byte) 0xE2, (byte) 0x96, (byte) 0x81};
 
@@ -27,8 +28,8 @@ final class Normalizer {
   private final @Nullable CharsMap rules;
   private final @Nullable PieceTrie userSymbols;
 
-  /** ASCII characters that stand for themselves whatever surrounds them; not the space. */
-  private final boolean[] isPlain = new boolean[128];
+  /** ASCII characters that stand for themselves before an ASCII character and at the end. */
+  private final boolean[] isPlain = new boolean[ASCII];
 
   private Normalizer(
       NormalizerSpec spec,
@@ -41,14 +42,24 @@ final class Normalizer {
     this.whitespaceAsSuffix = whitespaceAsSuffix;
     this.rules = rules;
     this.userSymbols = userSymbols;
-    for (int c = 0; c < isPlain.length; c++) {
-      byte[] one = {(byte) c};
-      isPlain[c] =
-          c != ' '
-              && (rules == null || !rules.mayBegin(one, 0, 1))
-              && (userSymbols == null
-                  || userSymbols.child(PieceTrie.ROOT, one[0]) == PieceTrie.NO_NODE);
+    for (int c = 0; c < ASCII; c++) {
+      isPlain[c] = isPlain(c);
     }
+  }
+
+  private boolean isPlain(int c) {
+    byte[] two = {(byte) c, 0};
+    boolean plain =
+        !mayBeginUserSymbol(two[0]) && (rules == null || rules.longestPrefix(two, 0, 1) < 0);
+    for (int next = 1; next < ASCII && plain && rules != null; next++) {
+      two[1] = (byte) next;
+      plain = !rules.reaches(two, 2);
+    }
+    return plain;
+  }
+
+  private boolean mayBeginUserSymbol(byte first) {
+    return userSymbols != null && userSymbols.child(PieceTrie.ROOT, first) != PieceTrie.NO_NODE;
   }
 
   /**
@@ -173,26 +184,59 @@ final class Normalizer {
       int at = from;
       boolean afterSpace = removeExtraWhitespaces;
       while (at < end) {
-        int plain = at;
-        while (plain < end && text[plain] >= 0 && isPlain[text[plain]]) {
-          plain++;
-        }
+        int plain = plainEnd(at);
         if (plain > at) {
           appendPlain(at, plain);
           afterSpace = false;
           at = plain;
-          continue;
+        } else if (text[at] == ' ' && isPlain[' '] && isBeforeAscii(at)) {
+          if (!afterSpace) {
+            out.append((byte) ' ', at - start);
+          }
+          afterSpace = removeExtraWhitespaces;
+          at++;
+        } else {
+          step(at);
+          while (afterSpace && sliceFrom < sliceTo && slice[sliceFrom] == ' ') {
+            sliceFrom++;
+          }
+          if (sliceFrom < sliceTo) {
+            appendSlice(at - start);
+            afterSpace = slice[sliceTo - 1] == ' ';
+          }
+          afterSpace &= removeExtraWhitespaces;
+          at += consumed;
         }
-        step(at);
-        while (afterSpace && sliceFrom < sliceTo && slice[sliceFrom] == ' ') {
-          sliceFrom++;
+      }
+      return at;
+    }
+
+    private boolean isBeforeAscii(int at) {
+      return at + 1 == end || text[at + 1] >= 0;
+    }
+
+    /** The end of the characters from {@code from} that stay as they are and are no spaces. */
+    private int plainEnd(int from) {
+      int at = from;
+      while (at < end) {
+        byte lead = text[at];
+        if (lead >= 0) {
+          if (lead == ' ' || !isPlain[lead] || !isBeforeAscii(at)) {
+            return at;
+          }
+          at++;
+        } else {
+          int length = Utf8.sequenceLength(text, at, end);
+          boolean plain =
+              length > 0
+                  && !(length == 3 && isEscapedSpace(text, at))
+                  && !(rules != null && rules.mayBegin(text, at, length))
+                  && !mayBeginUserSymbol(lead);
+          if (!plain) {
+            return at;
+          }
+          at += length;
         }
-        if (sliceFrom < sliceTo) {
-          appendSlice(at - start);
-          afterSpace = slice[sliceTo - 1] == ' ';
-        }
-        afterSpace &= removeExtraWhitespaces;
-        at += consumed;
       }
       return at;
     }
@@ -202,8 +246,10 @@ final class Normalizer {
       out.reserve(count);
       System.arraycopy(text, from, out.bytes, out.length, count);
       if (out.origin != null) {
-        for (int i = 0; i < count; i++) {
-          out.origin[out.length + i] = from + i - start;
+        int character = from;
+        for (int i = from; i < to; i++) {
+          character = (text[i] & 0xC0) == 0x80 ? character : i;
+          out.origin[out.length + i - from] = character - start;
         }
       }
       out.length += count;

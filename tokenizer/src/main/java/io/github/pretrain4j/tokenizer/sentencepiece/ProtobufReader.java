@@ -3,7 +3,6 @@ package io.github.pretrain4j.tokenizer.sentencepiece;
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -111,14 +110,14 @@ final class ProtobufReader {
     int length = length(what);
     int at = position;
     position += length;
-    try {
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .decode(ByteBuffer.wrap(bytes, at, length))
-          .toString();
-    } catch (CharacterCodingException e) {
-      throw corrupt(at, what, "UTF-8", "malformed bytes");
+    for (int i = at; i < position; ) {
+      int sequence = Utf8.sequenceLength(bytes, i, position);
+      if (sequence <= 0) {
+        throw corrupt(i, what, "UTF-8", "malformed bytes");
+      }
+      i += sequence;
     }
+    return new String(bytes, at, length, StandardCharsets.UTF_8);
   }
 
   ProtobufReader message(String what) throws CorruptTokenizerException {

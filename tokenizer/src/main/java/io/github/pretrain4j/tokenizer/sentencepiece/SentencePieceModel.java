@@ -28,7 +28,7 @@ public final class SentencePieceModel {
   /** Larger than any model in use by a factor of ten. */
   static final long MAX_FILE_BYTES = 64L << 20;
 
-  static final int MAX_PIECES = 1 << 22;
+  static final int MAX_PIECES = 1 << 20;
   static final int MAX_PIECE_CHARS = 4096;
 
   /**
@@ -345,29 +345,30 @@ public final class SentencePieceModel {
 
     /** The rules that take more than one piece to check. */
     void check(Path file) throws CorruptTokenizerException {
-      Set<String> normal = new HashSet<>();
+      Set<String> normal = new HashSet<>(2 * pieces.size());
       Set<String> reserved = new HashSet<>();
       int unknowns = 0;
       int byteCount = 0;
       for (int id = 0; id < pieces.size(); id++) {
         Piece piece = pieces.get(id);
-        String what = "piece " + id;
         int at = pieceOffsets.get(id);
         if (!(piece.type.mergeable() ? normal : reserved).add(piece.text)) {
           throw new CorruptTokenizerException(
-              file, at, what, "a text not seen before", "\"" + piece.text + "\" again");
+              file, at, "piece " + id, "a text not seen before", "\"" + piece.text + "\" again");
         }
         if (piece.type == PieceType.UNKNOWN && ++unknowns > 1) {
-          throw new CorruptTokenizerException(file, at, what, "one UNKNOWN piece", "a second");
+          throw new CorruptTokenizerException(
+              file, at, "piece " + id, "one UNKNOWN piece", "a second");
         }
         if (piece.type == PieceType.BYTE) {
           byteCount++;
           if (!trainer.byteFallback) {
             throw new CorruptTokenizerException(
-                file, at, what, "no BYTE piece (byte_fallback is off)", piece.text);
+                file, at, "piece " + id, "no BYTE piece (byte_fallback is off)", piece.text);
           }
           if (byteValue(piece.text) < 0) {
-            throw new CorruptTokenizerException(file, at, what, "<0x00> to <0xFF>", piece.text);
+            throw new CorruptTokenizerException(
+                file, at, "piece " + id, "<0x00> to <0xFF>", piece.text);
           }
         }
       }
