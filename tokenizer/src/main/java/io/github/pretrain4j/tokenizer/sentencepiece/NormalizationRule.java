@@ -3,7 +3,11 @@ package io.github.pretrain4j.tokenizer.sentencepiece;
 /** What a new model does to characters before it looks for pieces. */
 public enum NormalizationRule {
   /** Nothing. */
-  IDENTITY("identity");
+  IDENTITY("identity"),
+  /** Unicode's compatibility composition, as of Unicode 13. */
+  NFKC("nfkc"),
+  /** The same, and white space becomes a space and control characters nothing. */
+  NMT_NFKC("nmt_nfkc");
 
   private final String ruleName;
 
@@ -27,7 +31,12 @@ public enum NormalizationRule {
         "no normalization rule " + name + "; known: identity, nfkc, nmt_nfkc");
   }
 
+  /** The rules as a model holds them; takes seconds to make. */
   byte[] precompiledCharsmap() {
-    return new byte[0];
+    return switch (this) {
+      case IDENTITY -> new byte[0];
+      case NFKC -> CharsMapWriter.encode(CompatibilityRules.nfkc());
+      case NMT_NFKC -> CharsMapWriter.encode(CompatibilityRules.nmtNfkc());
+    };
   }
 }

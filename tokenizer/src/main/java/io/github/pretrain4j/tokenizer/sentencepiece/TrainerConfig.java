@@ -65,7 +65,7 @@ public record TrainerConfig(
         vocabularySize,
         DEFAULT_COVERAGE,
         false,
-        NormalizationRule.IDENTITY,
+        NormalizationRule.NMT_NFKC,
         true,
         true,
         PieceRules.defaults(),

@@ -11,6 +11,7 @@ import java.util.Set;
 /** What every training begins with: the pieces that are given, the words, their characters. */
 final class TrainingInput {
   final TrainerConfig config;
+  private final NormalizerSpec normalizerSpec;
   final WordCutter cutter;
   final TrainingWords words;
 
@@ -24,6 +25,7 @@ final class TrainingInput {
 
   private TrainingInput(TrainerConfig config) {
     this.config = config;
+    normalizerSpec = config.normalizerSpec();
     cutter = new WordCutter(config.pieceRules());
     specialPieces = config.specialPieces().pieces(config.byteFallback());
     specialTexts = new HashSet<>();
@@ -31,7 +33,7 @@ final class TrainingInput {
     words =
         new TrainingWords(
             cutter,
-            normalizer(config.normalizerSpec(), specialPieces),
+            normalizer(normalizerSpec, specialPieces),
             UserSymbols.of(specialPieces),
             null,
             config.sample());
@@ -95,7 +97,6 @@ final class TrainingInput {
   SentencePieceModel model(int modelType, List<SentencePieceModel.Piece> learned) {
     List<SentencePieceModel.Piece> pieces = new ArrayList<>(specialPieces);
     pieces.addAll(learned);
-    return SentencePieceModel.create(
-        pieces, config.trainerSpec(modelType), config.normalizerSpec());
+    return SentencePieceModel.create(pieces, config.trainerSpec(modelType), normalizerSpec);
   }
 }

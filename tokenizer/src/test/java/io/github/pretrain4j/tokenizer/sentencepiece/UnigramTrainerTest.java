@@ -56,9 +56,7 @@ class UnigramTrainerTest {
     model.write(folder.resolve("tokenizer.model"));
     Tokenizer loaded = Tokenizers.load(folder);
     for (String text : corpus()) {
-      if (text.indexOf('\u2581') < 0) { // which cannot be told from a space
-        assertEquals(text, loaded.decode(loaded.encode(text)));
-      }
+      assertEquals(text.replace('\u2581', ' '), loaded.decode(loaded.encode(text)));
     }
   }
 
