@@ -50,6 +50,40 @@ public record TokenizerDescription(String json) {
   }
 
   /**
+   * Current Megatron with a Hugging Face tokenizer and default options, after its source: no cache
+   * that it wrote was at hand.
+   *
+   * @param modelPath the value of {@code --tokenizer-model}
+   */
+  public static TokenizerDescription huggingFace(String modelPath) {
+    return new TokenizerDescription(
+        new PythonJson()
+            .beginObject()
+            .key("class")
+            .string(CLASS)
+            .key("tokenizer_path")
+            .string(modelPath)
+            .key("chat_template")
+            .string("None")
+            .key("vocab_file")
+            .string("None")
+            .key("merges_file")
+            .string("None")
+            .key("additional_special_tokens")
+            .string("[]")
+            .key("use_fast")
+            .string("True")
+            .key("trust_remote_code")
+            .string("False")
+            .key("include_special_tokens")
+            .string("True")
+            .key("use_gigatoken")
+            .string("False")
+            .endObject()
+            .toString());
+  }
+
+  /**
    * Current Megatron's {@code NullTokenizer}, which maps words that are numbers to these numbers.
    */
   public static TokenizerDescription nullTokenizer(int vocabularySize) {

@@ -1,8 +1,10 @@
 package io.github.pretrain4j.cli;
 
 import io.github.pretrain4j.dataset.Preprocessor;
-import io.github.pretrain4j.tokenizer.Tokenizer;
-import io.github.pretrain4j.tokenizer.Tokenizers;
+import io.github.pretrain4j.tokenizer.megatron.BosMode;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -18,14 +20,10 @@ import picocli.CommandLine.ParseResult;
  */
 public final class PreprocessTool extends CommandLineTool {
 
-  /** Megatron's names for one thing, a SentencePiece model. */
-  private static final List<String> TOKENIZER_TYPES =
-      List.of("SentencePieceTokenizer", "GPTSentencePieceTokenizer", "Llama2Tokenizer");
-
   public PreprocessTool() {
     super(
         "p4j-preprocess",
-        "Turn JSONL into Megatron's .bin and .idx with a SentencePiece tokenizer");
+        "Turn JSONL into Megatron's .bin and .idx with any tokenizer of Megatron's types");
   }
 
   @Override
@@ -45,16 +43,32 @@ public final class PreprocessTool extends CommandLineTool {
                 "--tokenizer-model",
                 Path.class,
                 "FILE",
-                "a tokenizer.model, or the folder that holds one")
-            .required(true)
+                "a tokenizer.model or tokenizer.json, or the folder that holds one")
             .build());
     spec.addOption(
         option(
                 "--tokenizer-type",
                 String.class,
                 "TYPE",
-                String.join(", ", TOKENIZER_TYPES)
-                    + ": all the same here, as in Megatron (default: the first)")
+                MegatronTokenizerType.options() + " (default: SentencePieceTokenizer)")
+            .build());
+    spec.addOption(
+        option("--vocab-size", int.class, "N", "the number of ids of a NullTokenizer").build());
+    spec.addOption(
+        option(
+                "--tokenizer-hf-no-include-special-tokens",
+                boolean.class,
+                "",
+                "without what a tokenizer.json's template puts around each text")
+            .arity("0")
+            .build());
+    spec.addOption(
+        option(
+                "--prepend-bos",
+                boolean.class,
+                "",
+                "begin each text with bos, as Megatron's Llama2Tokenizer did up to core_r0.14")
+            .arity("0")
             .build());
     spec.addOption(
         option(
@@ -86,13 +100,7 @@ public final class PreprocessTool extends CommandLineTool {
 
   @Override
   int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
-    String type = options.matchedOptionValue("--tokenizer-type", TOKENIZER_TYPES.getFirst());
-    if (!TOKENIZER_TYPES.contains(type)) {
-      throw new IllegalArgumentException(
-          "--tokenizer-type: expected one of %s, found %s".formatted(TOKENIZER_TYPES, type));
-    }
-    Tokenizer tokenizer =
-        Tokenizers.load(options.matchedOptionValue("--tokenizer-model", Path.of("")));
+    MegatronTokenizer tokenizer = MegatronTokenizer.open(tokenizer(options));
     boolean appendEod = options.hasMatchedOption("--append-eod");
     Path prefix = options.matchedOptionValue("--output-prefix", Path.of(""));
     Preprocessor.Config config =
@@ -115,7 +123,34 @@ public final class PreprocessTool extends CommandLineTool {
     return ExitCode.OK;
   }
 
-  private static int eodId(Tokenizer tokenizer) {
+  private static MegatronTokenizerConfig tokenizer(ParseResult options) {
+    MegatronTokenizerType type =
+        MegatronTokenizerType.of(
+            options.matchedOptionValue(
+                "--tokenizer-type", MegatronTokenizerType.SENTENCE_PIECE.option()));
+    Integer vocabSize = options.matchedOptionValue("--vocab-size", null);
+    Path model = options.matchedOptionValue("--tokenizer-model", null);
+    if (type == MegatronTokenizerType.NULL) {
+      if (vocabSize == null || model != null) {
+        throw new IllegalArgumentException(
+            type.option() + " takes --vocab-size and no --tokenizer-model");
+      }
+      return MegatronTokenizerConfig.ofNull(vocabSize);
+    }
+    if (model == null || vocabSize != null) {
+      throw new IllegalArgumentException(
+          type.option() + " takes --tokenizer-model and no --vocab-size");
+    }
+    MegatronTokenizerConfig config = MegatronTokenizerConfig.of(type, model);
+    if (options.hasMatchedOption("--tokenizer-hf-no-include-special-tokens")) {
+      config = config.withoutSpecialTokens();
+    }
+    return options.hasMatchedOption("--prepend-bos")
+        ? config.withBosMode(BosMode.PER_TEXT)
+        : config;
+  }
+
+  private static int eodId(MegatronTokenizer tokenizer) {
     try {
       return tokenizer.eodId();
     } catch (IllegalStateException e) {

@@ -2,6 +2,7 @@ package io.github.pretrain4j.train;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -25,9 +26,10 @@ public record DataOptions(
     @JsonPropertyDescription("no loss where the input is an end of document") boolean eodMaskLoss,
     @JsonProperty(defaultValue = "Llama2Tokenizer")
         @JsonPropertyDescription(
-            "Llama2Tokenizer, GPTSentencePieceTokenizer, SentencePieceTokenizer, or NullTokenizer (ids below vocab_size, the last ends a document)")
+            "Llama2Tokenizer, GPTSentencePieceTokenizer, SentencePieceTokenizer, HuggingFaceTokenizer, or NullTokenizer (ids below vocab_size, the last ends a document)")
         String tokenizerType,
-    @JsonPropertyDescription("tokenizer.model, or its directory") @Nullable Path tokenizerModel) {
+    @JsonPropertyDescription("tokenizer.model or tokenizer.json, or its directory")
+        @Nullable Path tokenizerModel) {
 
   void check(Faults faults, @Nullable Integer vocabSize) {
     faults.unless(
@@ -43,16 +45,22 @@ public record DataOptions(
             == extraValidDataPath.size(),
         "extra_valid_data_path has a name twice: " + extraValidDataPath);
     faults.unlessPositive("seq_length", seqLength);
-    switch (tokenizerType) {
-      case "NullTokenizer" ->
-          faults.unless(vocabSize != null, "tokenizer_type NullTokenizer needs vocab_size");
-      case "Llama2Tokenizer", "GPTSentencePieceTokenizer", "SentencePieceTokenizer" ->
-          faults.unless(
-              tokenizerModel != null, "tokenizer_type " + tokenizerType + " needs tokenizer_model");
-      default ->
-          faults.add(
-              "tokenizer_type must be Llama2Tokenizer, GPTSentencePieceTokenizer, SentencePieceTokenizer or NullTokenizer, is "
-                  + tokenizerType);
+    MegatronTokenizerType type;
+    try {
+      type = MegatronTokenizerType.of(tokenizerType);
+    } catch (IllegalArgumentException e) {
+      faults.add(
+          "tokenizer_type must be one of "
+              + MegatronTokenizerType.options()
+              + ", is "
+              + tokenizerType);
+      return;
+    }
+    if (type == MegatronTokenizerType.NULL) {
+      faults.unless(vocabSize != null, "tokenizer_type NullTokenizer needs vocab_size");
+    } else {
+      faults.unless(
+          tokenizerModel != null, "tokenizer_type " + tokenizerType + " needs tokenizer_model");
     }
   }
 }

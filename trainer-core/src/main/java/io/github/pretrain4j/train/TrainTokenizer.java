@@ -2,8 +2,9 @@ package io.github.pretrain4j.train;
 
 import io.github.pretrain4j.dataset.GptDatasetConfig;
 import io.github.pretrain4j.dataset.TokenizerDescription;
-import io.github.pretrain4j.tokenizer.Tokenizer;
-import io.github.pretrain4j.tokenizer.Tokenizers;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
+import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -19,32 +20,35 @@ import java.util.Objects;
 record TrainTokenizer(
     int vocabularySize, int eodId, int padId, TokenizerDescription description, String origin) {
 
-  /** Loads {@code tokenizer_model}, or takes {@code vocab_size} at its word for a NullTokenizer. */
+  /** Opens {@code tokenizer_model}, or takes {@code vocab_size} at its word for a NullTokenizer. */
   static TrainTokenizer open(DataOptions data, ModelOptions model) throws IOException {
-    if (data.tokenizerType().equals("NullTokenizer")) {
+    MegatronTokenizerType type = MegatronTokenizerType.of(data.tokenizerType());
+    if (type == MegatronTokenizerType.NULL) {
       int size = Objects.requireNonNull(model.vocabSize(), "checked by TrainConfig");
-      return new TrainTokenizer(
-          size,
-          size - 1,
-          GptDatasetConfig.NO_PAD,
+      return of(
+          MegatronTokenizer.open(MegatronTokenizerConfig.ofNull(size)),
           TokenizerDescription.nullTokenizer(size),
-          "NullTokenizer");
+          type.option());
     }
     Path file = Objects.requireNonNull(data.tokenizerModel(), "checked by TrainConfig");
-    Tokenizer tokenizer = Tokenizers.load(file);
-    int size = tokenizer.vocabularySize();
+    return of(
+        MegatronTokenizer.open(MegatronTokenizerConfig.of(type, file)),
+        type == MegatronTokenizerType.HUGGING_FACE
+            ? TokenizerDescription.huggingFace(file.toString())
+            : TokenizerDescription.sentencePiece(file.toString()),
+        file.toString());
+  }
+
+  private static TrainTokenizer of(
+      MegatronTokenizer tokenizer, TokenizerDescription description, String origin) {
     int eod;
     try {
       eod = tokenizer.eodId();
     } catch (IllegalStateException e) {
       throw new IllegalArgumentException(
-          file + ": the tokenizer has no end-of-document id: " + e.getMessage(), e);
+          origin + ": the tokenizer has no end-of-document id: " + e.getMessage(), e);
     }
     return new TrainTokenizer(
-        size,
-        eod,
-        GptDatasetConfig.NO_PAD,
-        TokenizerDescription.sentencePiece(file.toString()),
-        file.toString());
+        tokenizer.vocabularySize(), eod, GptDatasetConfig.NO_PAD, description, origin);
   }
 }

@@ -9,20 +9,16 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The NullTokenizer's: a text is ids in decimal digits with exactly one space between. Megatron
- * would take any number; what a model of this size has no row for is refused here. Stateless.
+ * The NullTokenizer's: a text is ids in decimal digits with exactly one space between. As in
+ * Megatron, ids are not held to the vocabulary size. Stateless.
  */
 final class NumberEncoder implements Encoder {
-  private final int vocabularySize;
-
-  private NumberEncoder(int vocabularySize) {
-    this.vocabularySize = vocabularySize;
-  }
+  private NumberEncoder() {}
 
   static MegatronTokenizer open(MegatronTokenizerConfig config) {
     int given = Objects.requireNonNull(config.vocabSize(), "checked by the config");
     int size = config.core14() ? Math.addExact(given, 1) : given;
-    NumberEncoder encoder = new NumberEncoder(size);
+    NumberEncoder encoder = new NumberEncoder();
     int eod = config.eodId().orElse(size - 1);
     return new MegatronTokenizer(
         size,
@@ -30,7 +26,7 @@ final class NumberEncoder implements Encoder {
         OptionalInt.empty(),
         config.padId(),
         () -> encoder,
-        encoder::decode,
+        NumberEncoder::decode,
         config.type().option());
   }
 
@@ -62,29 +58,25 @@ final class NumberEncoder implements Encoder {
     return encode(new String(utf8, from, to - from, StandardCharsets.UTF_8), out);
   }
 
-  private int id(String word) {
+  private static int id(String word) {
     boolean digits = word.chars().allMatch(c -> c >= '0' && c <= '9');
-    if (word.isEmpty() || !digits || word.length() > 10) {
+    if (word.isEmpty() || !digits) {
       throw new IllegalArgumentException(
           "NullTokenizer: expected numbers with one space between, found \"" + word + "\"");
     }
-    long id = Long.parseLong(word);
-    if (id >= vocabularySize) {
-      throw new IllegalArgumentException(outOfRange(word));
+    try {
+      return Integer.parseInt(word);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("NullTokenizer: id " + word + " is more than 2^31 - 1", e);
     }
-    return (int) id;
   }
 
-  private String decode(int[] ids) {
+  private static String decode(int[] ids) {
     for (int id : ids) {
-      if (id < 0 || id >= vocabularySize) {
-        throw new IllegalArgumentException(outOfRange(Integer.toString(id)));
+      if (id < 0) {
+        throw new IllegalArgumentException("NullTokenizer: id " + id + " is negative");
       }
     }
     return IntStream.of(ids).mapToObj(Integer::toString).collect(Collectors.joining(" "));
-  }
-
-  private String outOfRange(String id) {
-    return "NullTokenizer: id " + id + " is not in 0 to " + (vocabularySize - 1);
   }
 }
