@@ -34,6 +34,9 @@ final class SentencePieceEncoder implements Encoder {
   private static final long EACH_BYTE = 0x0101010101010101L;
   private static final long HIGH_BITS = 0x80 * EACH_BYTE;
 
+  /** Bytes of a text above which buffers are not kept for the next. */
+  private static final int LARGE_TEXT = 1 << 22;
+
   private static final int MIN_WIDE_SLOTS = 16;
   private static final int[] NO_IDS = new int[0];
 
@@ -44,7 +47,7 @@ final class SentencePieceEncoder implements Encoder {
   private final PieceTable pieces;
   private final Normalizer normalizer;
   private final CharacterTable characters;
-  private final SegmentEngine segments;
+  private SegmentEngine segments;
   private final SegmentCache cache;
   private final WideSegmentCache wideCache;
 
@@ -52,28 +55,30 @@ final class SentencePieceEncoder implements Encoder {
   private final boolean fitsAnywhere;
 
   /** The same as {@link #segments} if they sum up scores. */
-  private final @Nullable UnigramSegments sums;
+  private @Nullable UnigramSegments sums;
 
   /** Most ids that a byte of prepared text gives. */
   private final int idsPerByte;
 
-  private final boolean cachesIds;
   private final boolean byteFallback;
   private final int unknownId;
 
   /** The id of each byte that a character may fall back to. */
   private final int[] byteIds;
 
-  private final ByteText input = ByteText.create();
-  private final ByteText prepared = ByteText.create();
-  private final Edges parts = new Edges();
+  private ByteText input = ByteText.create();
+  private ByteText prepared = ByteText.create();
+  private Edges parts = new Edges();
 
   /** Where ids go while a text is encoded; {@link #firstId} is the text's first. */
   private int[] out = NO_IDS;
 
   private int firstId;
 
+  /** Where {@link #encodeLoneCharacters} stopped. */
   private int loneEnd;
+
+  /* What encodeAndLearn found worth remembering: learnedCount ids of an array, none if zero. */
 
   private int[] learned = NO_IDS;
   private int learnedFrom;
@@ -88,7 +93,6 @@ final class SentencePieceEncoder implements Encoder {
     this.segments = engine.newSegments();
     this.cache = new SegmentCache(cacheSlots);
     this.wideCache = new WideSegmentCache(Math.max(MIN_WIDE_SLOTS, cacheSlots >> 6));
-    this.cachesIds = pieces.size() <= SegmentCache.MAX_ID;
     this.byteFallback = pieces.byteFallback();
     this.unknownId = pieces.unknownId();
     this.byteIds = pieces.byteIds();
@@ -121,8 +125,21 @@ final class SentencePieceEncoder implements Encoder {
       after = encodePrepared(target, before);
     }
     out = NO_IDS;
+    learned = NO_IDS;
     target.setLength(after);
+    if (prepared.length > LARGE_TEXT) {
+      forgetBuffers();
+    }
     return after - before;
+  }
+
+  /** A giant among the texts must not cost its memory for ever. */
+  private void forgetBuffers() {
+    input = ByteText.create();
+    prepared = ByteText.create();
+    parts = new Edges();
+    segments = engine.newSegments();
+    sums = segments instanceof UnigramSegments unigram ? unigram : null;
   }
 
   /** Encodes {@link #prepared} and returns where the ids end, or {@link #MALFORMED}. */
@@ -458,9 +475,6 @@ final class SentencePieceEncoder implements Encoder {
     segments.encode(prepared.bytes, at, at + length, parts);
     int n = emit(at, firstFree);
     learnedCount = 0;
-    if (!cachesIds) {
-      return n;
-    }
     if (sums == null) {
       // What was dropped because an unknown went before is part of the segment all the same.
       boolean dropped = !byteFallback && parts.ids[0] == unknownId && followsUnknown(firstFree);
