@@ -3,11 +3,14 @@
  *
  * <pre>
  * class                       question                                      baseline              score
- * TokenizerEncodeBenchmark    how fast does text become token ids?          one id a byte         bytes/s
+ * SentencePieceEncodeBenchmark  how fast does text become token ids?        the C++ library       bytes/s
  * DatasetReadBenchmark        do checked random reads keep up?              FileChannel           tokens/s
  * GemmBenchmark               what does the cpu backend's gemm gain?        backend "java"        time a call
  * TrainingStepBenchmark       what does it gain over a whole iteration?     backend "java"        tokens/s
  * </pre>
+ *
+ * <p>{@code EncodeFigures} is a program of its own for what JMH does not measure: an encoder's
+ * first pass, bytes per CPU-second and per token, load time.
  *
  * <p>Text, datasets, models and weights are generated from fixed seeds; no benchmark needs a file.
  * {@code BenchmarkSmokeTest} runs each class once and lists them all. How to run them: {@code

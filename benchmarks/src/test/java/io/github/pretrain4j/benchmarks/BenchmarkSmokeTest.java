@@ -27,7 +27,7 @@ class BenchmarkSmokeTest {
     return List.of(
         DatasetReadBenchmark.class,
         GemmBenchmark.class,
-        TokenizerEncodeBenchmark.class,
+        SentencePieceEncodeBenchmark.class,
         TrainingStepBenchmark.class);
   }
 
