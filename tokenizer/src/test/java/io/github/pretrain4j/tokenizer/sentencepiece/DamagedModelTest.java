@@ -211,9 +211,9 @@ class DamagedModelTest {
     assertThrows(NoSuchFileException.class, () -> Tokenizers.load(folder.resolve("none")));
     var empty = assertThrows(UnsupportedTokenizerException.class, () -> Tokenizers.load(folder));
     assertTrue(String.valueOf(empty.getMessage()).contains("sentencepiece"), empty.getMessage());
-    Path json = folder.resolve("tokenizer.json");
-    Files.writeString(json, "{}", StandardCharsets.UTF_8);
-    assertThrows(UnsupportedTokenizerException.class, () -> Tokenizers.load(json));
+    Path other = folder.resolve("notes.txt");
+    Files.writeString(other, "no tokenizer", StandardCharsets.UTF_8);
+    assertThrows(UnsupportedTokenizerException.class, () -> Tokenizers.load(other));
     Path text = folder.resolve("tokenizer.model");
     Files.writeString(text, "not a model", StandardCharsets.UTF_8);
     var e = assertThrows(CorruptTokenizerException.class, () -> Tokenizers.load(folder));
