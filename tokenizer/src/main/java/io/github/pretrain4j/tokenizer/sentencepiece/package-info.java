@@ -1,14 +1,29 @@
 /**
- * SentencePiece models in pure Java: read, write, encode, decode, train. Plugs into {@link
+ * SentencePiece models in pure Java: read, write, encode, decode, train, extend. Plugs into {@link
  * io.github.pretrain4j.tokenizer.TokenizerProvider} through {@link
  * io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceProvider}.
  *
- * <p>Start at {@link io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer}: text
- * goes through {@code Normalizer} (UTF-16 in, UTF-16 out), {@code BpeEncoder} cuts it where no
- * piece can span, merges inside the cuts with the tables of {@code BpeVocabulary}, and ids come
- * back through {@code SentencePieceDecoder}. {@link
- * io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel} is the file; {@link
- * io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainer} makes one from text.
+ * <p>Start at {@link io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer}. {@link
+ * io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel} is the file. How a text becomes
+ * ids:
+ *
+ * <pre>
+ * UTF-8 -> Normalizer -> prepared text: well-formed UTF-8, U+2581 as one space byte
+ *       -> SentencePieceEncoder: cuts it into segments where CharacterTable says no piece can cross,
+ *          knows single characters from that table and short segments from its caches
+ *       -> what it does not know: a SegmentEngine, one for each model type
+ *            BpeSegments (BpeVocabulary)   UnusedBpeSegments   UnigramSegments (UnigramVocabulary)   WholeSegments
+ * the same with places in the text: OffsetEncoder, in one pass without cuts and caches
+ * ids -> SentencePieceDecoder -> text
+ * </pre>
+ *
+ * <p>Models are made by {@link io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainer}, {@link
+ * io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainer} and {@link
+ * io.github.pretrain4j.tokenizer.sentencepiece.VocabularyExtender}.
+ *
+ * <p>Where releases of the C++ library differ we follow 0.1.97 to 0.2.1: 0.2.2 adds up unigram
+ * scores in single precision, which decides ties in another way, and takes scores of 0.0 and -0.0
+ * for different ones.
  *
  * <p>The file is a bare protobuf message {@code ModelProto}, without magic or version:
  *
