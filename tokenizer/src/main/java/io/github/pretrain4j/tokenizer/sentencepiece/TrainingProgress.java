@@ -7,9 +7,12 @@ public interface TrainingProgress {
   /**
    * Some progress.
    *
-   * @param phase what is being done: {@code reading} (a total of 0: not known) or {@code merging}
-   * @param done sentences read, or pieces made
-   * @param total pieces to be made, or 0
+   * @param phase what is being done: {@code reading} texts, {@code sampling} (told once: how many
+   *     sentences are used, of how many), {@code merging} (pieces made, of how many), {@code
+   *     finding seeds} (in how many characters) or {@code pruning} (pieces left, of how many
+   *     wanted)
+   * @param done how many so far
+   * @param total of how many, or 0 if that is not known
    */
   void progress(String phase, long done, long total);
 }

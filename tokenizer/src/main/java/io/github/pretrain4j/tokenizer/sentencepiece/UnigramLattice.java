@@ -87,30 +87,30 @@ final class UnigramLattice {
     alpha[0] = 1;
     largest[0] = 0;
     for (int at = 0; at < size; at++) {
-      double reached = largest[at] + Math.log(alpha[at]);
+      double reached = largest[at] + StrictMath.log(alpha[at]);
       alpha[at] = reached;
       for (int i = firstEdge[at]; i < firstEdge[at + 1]; i++) {
         double value = reached + score[edge[i]];
         int end = at + length[edge[i]];
         if (value <= largest[end]) {
-          alpha[end] += Math.exp(value - largest[end]);
+          alpha[end] += StrictMath.exp(value - largest[end]);
         } else {
-          alpha[end] = alpha[end] * Math.exp(largest[end] - value) + 1;
+          alpha[end] = alpha[end] * StrictMath.exp(largest[end] - value) + 1;
           largest[end] = value;
         }
       }
     }
-    double all = largest[size] + Math.log(alpha[size]);
+    double all = largest[size] + StrictMath.log(alpha[size]);
     beta[size] = 0;
     for (int at = size - 1; at >= 0; at--) {
       double shares = 0;
       for (int i = firstEdge[at]; i < firstEdge[at + 1]; i++) {
         int piece = edge[i];
-        double share = Math.exp(alpha[at] + score[piece] + beta[at + length[piece]] - all);
+        double share = StrictMath.exp(alpha[at] + score[piece] + beta[at + length[piece]] - all);
         shares += share;
         expected[piece] += count * share;
       }
-      beta[at] = all - alpha[at] + Math.log(shares);
+      beta[at] = all - alpha[at] + StrictMath.log(shares);
     }
     return all;
   }

@@ -189,9 +189,9 @@ public final class UnigramTrainer {
     for (double share : score) {
       sum += share;
     }
-    double logSum = Math.log(sum);
+    double logSum = StrictMath.log(sum);
     for (int i = 0; i < total; i++) {
-      score[i] = Math.log(score[i]) - logSum;
+      score[i] = StrictMath.log(score[i]) - logSum;
     }
   }
 
@@ -248,7 +248,7 @@ public final class UnigramTrainer {
     for (double count : frequency) {
       sum += count;
     }
-    double logSum = Math.log(sum);
+    double logSum = StrictMath.log(sum);
     double[] loss = new double[start.length];
     for (int i = 0; i < start.length; i++) {
       if (length[i] == 1) {
@@ -262,13 +262,13 @@ public final class UnigramTrainer {
       int[] others = lattice.bestWithout(start[i], start[i] + length[i], i);
       double othersScore = 0;
       double othersLog = 0;
-      double logSumWithout = Math.log(sum + frequency[i] * (others.length - 1));
+      double logSumWithout = StrictMath.log(sum + frequency[i] * (others.length - 1));
       for (int other : others) {
         othersScore += score[other];
-        othersLog += Math.log(frequency[other] + frequency[i]) - logSumWithout;
+        othersLog += StrictMath.log(frequency[other] + frequency[i]) - logSumWithout;
       }
       if (othersScore <= score[i]) {
-        loss[i] = frequency[i] * (Math.log(frequency[i]) - logSum - othersLog);
+        loss[i] = frequency[i] * (StrictMath.log(frequency[i]) - logSum - othersLog);
       }
     }
     boolean[] stays = Largest.of(loss, wanted);
@@ -331,7 +331,7 @@ public final class UnigramTrainer {
     double shifted = x - 0.5;
     double square = 1 / (shifted * shifted);
     return result
-        + Math.log(shifted)
+        + StrictMath.log(shifted)
         + square
             * (1.0 / 24 - square * (7.0 / 960 - square * (31.0 / 8064 - square * (127.0 / 30720))));
   }

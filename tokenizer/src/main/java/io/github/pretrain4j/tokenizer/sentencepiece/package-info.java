@@ -19,7 +19,13 @@
  *
  * <p>Models are made by {@link io.github.pretrain4j.tokenizer.sentencepiece.BpeTrainer}, {@link
  * io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainer} and {@link
- * io.github.pretrain4j.tokenizer.sentencepiece.VocabularyExtender}.
+ * io.github.pretrain4j.tokenizer.sentencepiece.VocabularyExtender}:
+ *
+ * <pre>
+ * text -> TrainingWords: words, with counts, that no piece can cross (WordCutter, by PieceRules)
+ *   BPE       BpeMerging, from characters; an extension goes on from what PieceMerges leaves
+ *   unigram   SuffixArray -> UnigramSeeds -> UnigramLattice: estimate and prune in turn
+ * </pre>
  *
  * <p>Where releases of the C++ library differ we follow 0.1.97 to 0.2.1: 0.2.2 adds up unigram
  * scores in single precision, which decides ties in another way, and takes scores of 0.0 and -0.0
@@ -38,7 +44,7 @@
  * SelfTestData    1 samples*       Sample: 1 input  2 expected
  * </pre>
  *
- * <p>Fields we do not know, outside the pieces, are kept byte for byte through reading and writing.
+ * <p>A model that was read is written byte for byte, with fields we do not know.
  *
  * @see <a href="https://github.com/google/sentencepiece">The reference program</a>
  */
