@@ -40,6 +40,7 @@ public final class BpeTrainer {
       merging.addSymbol(character);
     }
     input.words.forEach(merging::addWord);
+    input.words.clear();
     List<String> merged = merging.run(input.wantedPieces(), progress);
     input.requireAllFound(merged.size());
     List<SentencePieceModel.Piece> learned = new ArrayList<>();

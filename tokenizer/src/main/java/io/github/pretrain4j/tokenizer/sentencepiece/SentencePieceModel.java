@@ -208,10 +208,14 @@ public final class SentencePieceModel {
    */
   public void write(Path target) throws IOException {
     Path absolute = target.toAbsolutePath();
-    Path directory = absolute.getParent();
-    Path temporary = Files.createTempFile(directory, absolute.getFileName() + ".", ".tmp");
+    Path temporary = absolute.resolveSibling("." + absolute.getFileName() + ".tmp");
     try {
-      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+      try (FileChannel channel =
+          FileChannel.open(
+              temporary,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.TRUNCATE_EXISTING)) {
         write(channel, ByteBuffer.wrap(toByteArray()), target);
       }
       Files.move(

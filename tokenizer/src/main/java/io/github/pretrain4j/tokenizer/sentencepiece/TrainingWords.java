@@ -130,9 +130,9 @@ final class TrainingWords {
     }
   }
 
-  /** How many characters the different words have. */
-  long chars() {
-    return chars;
+  /** Forgets all words, whose memory the rest of a training can use. */
+  void clear() {
+    counts.clear();
   }
 
   /** How many different words there are. */

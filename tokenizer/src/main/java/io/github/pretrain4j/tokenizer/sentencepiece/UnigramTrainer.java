@@ -118,6 +118,7 @@ public final class UnigramTrainer {
             i += Character.charCount(Math.max(0, codePoint));
           }
         });
+    input.words.clear();
     words.addAll(counts.keySet());
     words.sort(null); // so that sums do not depend on the order of the sentences
     long size = characters.length;

@@ -148,6 +148,7 @@ public final class VocabularyExtender {
       merging.addSymbol(character, all.rank(character));
     }
     words.forEach((word, count) -> merging.addWord(word, old.ends(word), count));
+    words.clear();
     int characters = added.size();
     merging.run(config.pieces() - characters, progress).forEach(this::append);
     if (added.size() < config.pieces()) {

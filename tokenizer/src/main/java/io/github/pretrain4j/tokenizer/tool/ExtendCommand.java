@@ -77,7 +77,7 @@ final class ExtendCommand implements Callable<Integer> {
       names = "--max-word-chars",
       defaultValue = "67108864",
       description =
-          "Fail if different words have more characters; each takes about 60 bytes (default:"
+          "Fail if different words have more characters; each takes about 90 bytes (default:"
               + " ${DEFAULT-VALUE}).")
   long maxWordChars;
 

@@ -101,6 +101,9 @@ class BpeTrainerTest {
     Path file = folder.resolve("tokenizer.model");
     model.write(file);
     model.write(file); // over an existing one
+    Path plain = Files.writeString(folder.resolve("plain"), "");
+    assertEquals(Files.getPosixFilePermissions(plain), Files.getPosixFilePermissions(file));
+    Files.delete(plain);
     try (Stream<Path> left = Files.list(folder)) {
       assertEquals(List.of(file), left.toList());
     }
