@@ -51,14 +51,29 @@ public final class SegmentCache {
     return bytes | (long) length << 56;
   }
 
-  private int bucket(long key0, long key1) {
+  /** Where the entry of a key would be, for {@link #warm} and {@link #find(int, long, long)}. */
+  public int bucket(long key0, long key1) {
     long mixed = (key0 ^ Long.rotateLeft(key1 * 0xD6E8FEB86659FD93L, 32)) * 0x9E3779B97F4A7C15L;
     return FIRST + (int) (mixed >>> shift) * 2 * LONGS_PER_SLOT;
   }
 
+  /**
+   * Reads from a bucket, so that it is in the processor's cache when {@link #find(int, long, long)}
+   * needs it: several such reads are under way at once. The value means nothing; it must be used
+   * for something, lest the read be optimised away.
+   */
+  public long warm(int bucket) {
+    return table[bucket];
+  }
+
   /** The place of an entry, or -1. Valid until the next {@link #put}. */
   public int find(long key0, long key1) {
-    int at = bucket(key0, key1);
+    return find(bucket(key0, key1), key0, key1);
+  }
+
+  /** {@link #find(long, long)} of a key whose bucket is known. */
+  public int find(int bucket, long key0, long key1) {
+    int at = bucket;
     long[] slots = table;
     if (slots[at] == key0 && slots[at + 1] == key1) {
       return at;

@@ -213,9 +213,16 @@ final class BpeModel {
     return to - from > longestUnmerged ? ByteIndex.NONE : unmerged.find(text, from, to);
   }
 
-  /** Whether {@link Cuts} hold between two characters: neighbouring unknown ones may be one id. */
-  boolean mayCut(byte[] text, int first, int second) {
-    return !fuseUnknown || isKnown(text, first) || isKnown(text, second);
+  /** Whether {@link Cuts} hold before a character: neighbouring unknown ones may be one id. */
+  boolean mayCut(byte[] text, int at) {
+    if (!fuseUnknown) {
+      return true;
+    }
+    int before = at - 1;
+    while (Utf8.isContinuation(text[before])) {
+      before--;
+    }
+    return isKnown(text, before) || isKnown(text, at);
   }
 
   private boolean isKnown(byte[] text, int at) {

@@ -4,10 +4,10 @@ import java.util.Arrays;
 
 /**
  * A growing array of bytes that its owner reuses. Behind the last byte there is always room for
- * {@link #PADDING} more, so that eight of them can be read at once.
+ * {@link #PADDING} more, so that a long can be read from any of the next.
  */
 final class Bytes {
-  static final int PADDING = 16;
+  static final int PADDING = 32;
 
   /** What one text may leave behind for the next. */
   private static final int KEPT = 1 << 20;

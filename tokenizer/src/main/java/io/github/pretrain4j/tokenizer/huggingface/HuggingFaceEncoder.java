@@ -4,6 +4,7 @@ import io.github.pretrain4j.tokenizer.Encoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.bpe.Merger;
 import io.github.pretrain4j.tokenizer.bpe.SegmentCache;
+import io.github.pretrain4j.tokenizer.bpe.WideSegmentCache;
 import java.util.List;
 import java.util.Objects;
 
@@ -23,8 +24,25 @@ final class HuggingFaceEncoder implements Encoder {
   /** A pre-token of at most so many bytes is looked up whole in any script. */
   private static final int WHOLE_BYTES = 6;
 
-  private static final int MAX_KEY_BYTES = SegmentCache.MAX_KEY_BYTES;
-  private static final int RESERVED_IDS = 1024;
+  private static final int NARROW = SegmentCache.MAX_KEY_BYTES;
+  private static final int WIDE = WideSegmentCache.MAX_KEY_BYTES;
+
+  /** One slot of the wide cache for so many of the other. */
+  private static final int SLOTS_PER_WIDE_SLOT = 8;
+
+  /** How many stretches are found before the first is looked up. */
+  private static final int BATCH = 64;
+
+  private static final int ABSENT = -1;
+
+  // Instead of a bucket: a stretch of more than NARROW bytes, a whole pre-token or a piece of one.
+  private static final int OF_WHOLE = -1;
+  private static final int OF_PIECE = -2;
+
+  /** Instead of a bucket: a character whose id plus one is in the place of the first key. */
+  private static final int ONE_CHARACTER = -3;
+
+  private static final int SEVERAL_IDS = -1;
   private static final int KEPT_SYMBOLS = 1 << 18;
 
   private final HuggingFaceTokenizer.Parts parts;
@@ -32,6 +50,7 @@ final class HuggingFaceEncoder implements Encoder {
   private final Cuts cuts;
   private final Merger merger;
   private final SegmentCache cache;
+  private final WideSegmentCache wideCache;
   private final boolean cacheable;
   private final Splitter onlySplitter;
   private final PlainSplitters.Nested nested;
@@ -39,9 +58,24 @@ final class HuggingFaceEncoder implements Encoder {
   private final long pieceBit;
 
   /** Of a key of n bytes, those that belong to the first long, and to the second. */
-  private final long[] firstMask = new long[MAX_KEY_BYTES + 1];
+  private final long[] firstMask = new long[NARROW + 1];
 
-  private final long[] secondMask = new long[MAX_KEY_BYTES + 1];
+  private final long[] secondMask = new long[NARROW + 1];
+
+  // The batch: stretches follow one another from batchBegin on.
+  private int batchBegin;
+  private int batched;
+  private final int[] ends = new int[BATCH];
+  private final int[] buckets = new int[BATCH];
+  private final long[] keys0 = new long[BATCH];
+  private final long[] keys1 = new long[BATCH];
+
+  /** Of each character of three bytes that was a piece, its id plus one, or SEVERAL_IDS. */
+  private final int[] idPlusOne = new int[Character.MIN_SUPPLEMENTARY_CODE_POINT];
+
+  /** Where the values go that were read for their cache lines. */
+  @SuppressWarnings("UnusedVariable") // the reading is wanted, not what was read
+  private long warmed;
 
   private final Bytes input = new Bytes();
   private final Bytes[] normalized = {new Bytes(), new Bytes()};
@@ -56,13 +90,14 @@ final class HuggingFaceEncoder implements Encoder {
     this.cuts = model.cuts;
     this.merger = new Merger(model.merges);
     this.cache = new SegmentCache(cacheSlots);
+    this.wideCache = new WideSegmentCache(Math.max(cacheSlots / SLOTS_PER_WIDE_SLOT, 2));
     this.cacheable = parts.vocabulary().size() <= SegmentCache.MAX_ID;
     this.pieceBit = model.hasUnmerged() ? PIECE : 0;
     Splitter[] splitters = parts.pipeline().splitters().toArray(Splitter[]::new);
     this.isNested = splitters.length > 1;
     this.nested = new PlainSplitters.Nested(splitters);
     this.onlySplitter = splitters.length == 1 ? splitters[0] : new PlainSplitters.Whole();
-    for (int n = 1; n <= MAX_KEY_BYTES; n++) {
+    for (int n = 1; n <= NARROW; n++) {
       firstMask[n] = n >= 8 ? -1L : (1L << (8 * n)) - 1;
       secondMask[n] = n <= 8 ? 0 : (1L << (8 * (n - 8))) - 1;
     }
@@ -187,39 +222,30 @@ final class HuggingFaceEncoder implements Encoder {
     preTokens(text, from, to, out);
   }
 
+  /**
+   * Encodes pre-tokens in batches of stretches: first the stretches are found and their places in
+   * the cache read, so that the processor fetches many at once; then each is looked up.
+   */
   private void preTokens(byte[] text, int from, int to, TokenBuffer out) {
-    int[] ids = out.reserve(RESERVED_IDS);
-    int count = out.length();
     int at = from;
+    batchBegin = from;
+    batched = 0;
     while (at < to) {
       int end = isNested ? nested.next(text, at, to) : onlySplitter.next(text, at, to);
-      if (count + SegmentCache.MAX_IDS > ids.length) {
-        out.setLength(count);
-        ids = out.reserve(RESERVED_IDS);
-      }
       int length = end - at;
-      if (length <= MAX_KEY_BYTES && !isLongWithoutSpaces(text, end, length)) {
-        long key0 = (long) Utf8.LONG.get(text, at) & firstMask[length];
-        long key1 =
-            SegmentCache.secondKey((long) Utf8.LONG.get(text, at + 8) & secondMask[length], length);
-        int place = cache.find(key0, key1);
-        if (place >= 0) {
-          count = cache.copyIds(place, ids, count);
-        } else {
-          out.setLength(count);
-          encodeWhole(text, at, end, key0, key1, out);
-          ids = out.reserve(SegmentCache.MAX_IDS);
-          count = out.length();
-        }
+      if (batched == BATCH) {
+        lookUp(text, out);
+      }
+      if (length <= NARROW && !isLongWithoutSpaces(text, end, length)) {
+        addNarrow(text, at, end, 0);
+      } else if (length <= WIDE && text[end - 1] >= 0) {
+        add(end, OF_WHOLE);
       } else {
-        out.setLength(count);
-        encodeLong(text, at, end, out);
-        ids = out.reserve(SegmentCache.MAX_IDS);
-        count = out.length();
+        addPieces(text, at, end, out);
       }
       at = end;
     }
-    out.setLength(count);
+    lookUp(text, out);
   }
 
   /** Whether a pre-token of several characters ends in one of three bytes, as East Asian ones. */
@@ -227,63 +253,155 @@ final class HuggingFaceEncoder implements Encoder {
     return text[end - 1] < 0 && length > WHOLE_BYTES && (text[end - 3] & 0xF0) == 0xE0;
   }
 
-  /** Encodes a pre-token that was not in the cache and puts it there. */
-  private void encodeWhole(byte[] text, int from, int to, long key0, long key1, TokenBuffer out) {
-    int before = out.length();
-    int unmerged = model.unmerged(text, from, to);
-    if (unmerged >= 0) {
-      out.add(unmerged);
-    } else {
-      merge(text, from, to, out);
-    }
-    remember(key0, key1, before, out);
+  private void add(int end, int bucket) {
+    ends[batched] = end;
+    buckets[batched++] = bucket;
   }
 
-  private void remember(long key0, long key1, int before, TokenBuffer out) {
+  private void addNarrow(byte[] text, int from, int to, long bit) {
+    int length = to - from;
+    long key0 = (long) Utf8.LONG.get(text, from) & firstMask[length];
+    long key1 =
+        SegmentCache.secondKey((long) Utf8.LONG.get(text, from + 8) & secondMask[length], length)
+            | bit;
+    int bucket = cache.bucket(key0, key1);
+    keys0[batched] = key0;
+    keys1[batched] = key1;
+    add(to, bucket);
+    warmed += cache.warm(bucket);
+  }
+
+  /** Cuts a pre-token where its ids allow it. */
+  private void addPieces(byte[] text, int from, int to, TokenBuffer out) {
+    int unmerged = model.hasUnmerged() ? model.unmerged(text, from, to) : ByteIndex.NONE;
+    if (unmerged >= 0) {
+      lookUp(text, out);
+      out.add(unmerged);
+      batchBegin = to;
+      return;
+    }
+    int begin = from;
+    int cut = from;
+    do {
+      cut = cuts.next(text, cut, to);
+      if (cut == to || model.mayCut(text, cut)) {
+        addPiece(text, begin, cut, out);
+        begin = cut;
+      }
+    } while (cut < to);
+  }
+
+  private void addPiece(byte[] text, int from, int to, TokenBuffer out) {
+    if (batched == BATCH) {
+      lookUp(text, out);
+    }
+    int length = to - from;
+    if (length == 3 && (text[from] & 0xF0) == 0xE0 && addCharacter(text, from, to, out)) {
+      return;
+    }
+    if (length <= NARROW) {
+      addNarrow(text, from, to, pieceBit);
+    } else {
+      add(to, OF_PIECE);
+    }
+  }
+
+  /** Adds a character of three bytes, as East Asian ones, if it is a single id. */
+  private boolean addCharacter(byte[] text, int from, int to, TokenBuffer out) {
+    int codePoint = Utf8.codePoint(text, from);
+    int known = idPlusOne[codePoint];
+    if (known == 0) {
+      lookUp(text, out);
+      int before = out.length();
+      encode(text, from, to, false, out);
+      idPlusOne[codePoint] = out.length() == before + 1 ? out.get(before) + 1 : SEVERAL_IDS;
+      batchBegin = to;
+      return true;
+    }
+    if (known == SEVERAL_IDS) {
+      return false;
+    }
+    keys0[batched] = known;
+    add(to, ONE_CHARACTER);
+    return true;
+  }
+
+  /** Encodes the stretches of the batch. */
+  private void lookUp(byte[] text, TokenBuffer out) {
+    int[] ids = out.reserve(BATCH * WideSegmentCache.MAX_IDS);
+    int count = out.length();
+    int begin = batchBegin;
+    int found = batched;
+    for (int i = 0; i < found; i++) {
+      int bucket = buckets[i];
+      int end = ends[i];
+      if (bucket == ONE_CHARACTER) {
+        ids[count++] = (int) keys0[i] - 1;
+        begin = end;
+        continue;
+      }
+      int place = bucket < 0 ? ABSENT : cache.find(bucket, keys0[i], keys1[i]);
+      if (place >= 0) {
+        count = cache.copyIds(place, ids, count);
+      } else {
+        out.setLength(count);
+        if (bucket >= 0) {
+          encodeNarrow(text, begin, end, keys0[i], keys1[i], out);
+        } else {
+          encodeWide(text, begin, end, bucket == OF_WHOLE ? 0 : pieceBit, out);
+        }
+        ids = out.reserve(BATCH * WideSegmentCache.MAX_IDS);
+        count = out.length();
+      }
+      begin = end;
+    }
+    out.setLength(count);
+    batchBegin = begin;
+    batched = 0;
+  }
+
+  /** Encodes what was not in the cache and puts it there. */
+  private void encodeNarrow(byte[] text, int from, int to, long key0, long key1, TokenBuffer out) {
+    int before = out.length();
+    encode(text, from, to, (key1 & PIECE) == 0, out);
     int count = out.length() - before;
     if (cacheable && count > 0 && count <= SegmentCache.MAX_IDS) {
       cache.put(key0, key1, out.reserve(0), before, count, 0);
     }
   }
 
-  private void encodeLong(byte[] text, int from, int to, TokenBuffer out) {
-    int unmerged = model.unmerged(text, from, to);
-    if (unmerged >= 0) {
-      out.add(unmerged);
+  private void encodeWide(byte[] text, int from, int to, long bit, TokenBuffer out) {
+    int length = to - from;
+    if (length > WIDE) {
+      encode(text, from, to, false, out);
       return;
     }
-    int begin = from;
-    int first = from;
-    int second = from + Utf8.length(text[from]);
-    while (second < to) {
-      int end = second + Utf8.length(text[second]);
-      if (cuts.between(text, first, second, end) && model.mayCut(text, first, second)) {
-        encodePiece(text, begin, second, out);
-        begin = second;
-      }
-      first = second;
-      second = end;
+    long key0 = (long) Utf8.LONG.get(text, from);
+    long key1 = (long) Utf8.LONG.get(text, from + 8);
+    long key2 = (long) Utf8.LONG.get(text, from + 16) & firstMask[Math.min(length - 16, 8)];
+    long key3 =
+        WideSegmentCache.lastKey(
+                (long) Utf8.LONG.get(text, from + 24) & firstMask[Math.max(length - 24, 0)], length)
+            | bit;
+    int before = out.length();
+    int place = wideCache.find(key0, key1, key2, key3);
+    if (place >= 0) {
+      out.setLength(wideCache.copyIds(place, out.reserve(WideSegmentCache.MAX_IDS), before));
+      return;
     }
-    encodePiece(text, begin, to, out);
+    encode(text, from, to, bit == 0, out);
+    int count = out.length() - before;
+    if (cacheable && count > 0 && count <= WideSegmentCache.MAX_IDS) {
+      wideCache.put(key0, key1, key2, key3, out.reserve(0), before, count, 0);
+    }
   }
 
-  private void encodePiece(byte[] text, int from, int to, TokenBuffer out) {
-    int length = to - from;
-    if (length > MAX_KEY_BYTES) {
-      merge(text, from, to, out);
-      return;
-    }
-    long key0 = (long) Utf8.LONG.get(text, from) & firstMask[length];
-    long key1 =
-        SegmentCache.secondKey((long) Utf8.LONG.get(text, from + 8) & secondMask[length], length)
-            | pieceBit;
-    int place = cache.find(key0, key1);
-    int before = out.length();
-    if (place >= 0) {
-      out.setLength(cache.copyIds(place, out.reserve(SegmentCache.MAX_IDS), before));
+  private void encode(byte[] text, int from, int to, boolean whole, TokenBuffer out) {
+    int unmerged = whole ? model.unmerged(text, from, to) : ByteIndex.NONE;
+    if (unmerged >= 0) {
+      out.add(unmerged);
     } else {
       merge(text, from, to, out);
-      remember(key0, key1, before, out);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.huggingface;
 
+import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -64,9 +65,34 @@ final class KnownPatterns {
   }
 
   /** Qwen2, Qwen3, Llama-3: they differ in how many numbers stay together. */
-  record Words(TextScanner scanner, int mostNumbers) implements Splitter {
+  static final class Words implements Splitter {
+    private final TextScanner scanner;
+    private final int mostNumbers;
+
+    /** For {@link TextScanner#shortWord}: an apostrophe may begin a contraction instead. */
+    private final byte[] starts = new byte[256];
+
+    Words(TextScanner scanner, int mostNumbers) {
+      this.scanner = scanner;
+      this.mostNumbers = mostNumbers;
+      Arrays.fill(starts, TextScanner.STARTS_NO);
+      for (int b = 0; b < 128; b++) {
+        int kind = scanner.kind(new byte[] {(byte) b}, 0);
+        boolean alone = kind == UnicodeTables.NUMBER || kind == UnicodeTables.NEWLINE || b == '\'';
+        starts[b] = alone ? TextScanner.STARTS_NO : TextScanner.OTHER_STARTS;
+        if (kind == UnicodeTables.LETTER) {
+          starts[b] = TextScanner.LETTER_STARTS;
+        }
+      }
+    }
+
     @Override
     public int next(byte[] text, int from, int to) {
+      int word = TextScanner.shortWord(text, from, to, starts);
+      return word >= 0 ? word : other(text, from, to);
+    }
+
+    private int other(byte[] text, int from, int to) {
       int kind = scanner.kind(text, from);
       if (kind == UnicodeTables.LETTER) {
         return scanner.letters(text, from, to);
@@ -102,9 +128,29 @@ final class KnownPatterns {
   }
 
   /** GPT-2, and whatever has a {@code ByteLevel} with {@code use_regex}. */
-  record Gpt2(TextScanner scanner) implements Splitter {
+  static final class Gpt2 implements Splitter {
+    private final TextScanner scanner;
+
+    /** For {@link TextScanner#shortWord}. */
+    private final byte[] starts = new byte[256];
+
+    Gpt2(TextScanner scanner) {
+      this.scanner = scanner;
+      Arrays.fill(starts, TextScanner.STARTS_NO);
+      starts[' '] = TextScanner.OTHER_STARTS;
+      for (int b = 'A'; b <= 'Z'; b++) {
+        starts[b] = TextScanner.LETTER_STARTS;
+        starts[b | 0x20] = TextScanner.LETTER_STARTS;
+      }
+    }
+
     @Override
     public int next(byte[] text, int from, int to) {
+      int word = TextScanner.shortWord(text, from, to, starts);
+      return word >= 0 ? word : other(text, from, to);
+    }
+
+    private int other(byte[] text, int from, int to) {
       if (text[from] == '\'') { // 's|'t|'re|'ve|'m|'ll|'d
         int end = TextScanner.contraction(text, from, to, false);
         if (end > from) {

@@ -37,9 +37,12 @@ final class Nfc implements TextStep {
         lastRank = 0;
       } else {
         int codePoint = Utf8.codePoint(text, at);
-        int rank = unicode.combiningRank(codePoint);
-        if (unicode.changesOrMayChange(codePoint) || (rank != 0 && rank < lastRank)) {
-          return true;
+        int rank = 0;
+        if (unicode.isActive(codePoint)) {
+          rank = unicode.combiningRank(codePoint);
+          if (unicode.changesOrMayChange(codePoint) || (rank != 0 && rank < lastRank)) {
+            return true;
+          }
         }
         lastRank = rank;
       }

@@ -12,6 +12,11 @@ final class TextScanner {
   private static final long LOW_BITS = 0x7F * ONES;
   private static final long CASE_BITS = 0x20 * ONES;
 
+  // For shortWord: minus the shortest length of a word that begins with a byte.
+  static final byte LETTER_STARTS = -1;
+  static final byte OTHER_STARTS = -2;
+  static final byte STARTS_NO = -9;
+
   private final UnicodeTables unicode;
 
   /** The kinds of U+0000 to U+007F. */
@@ -36,6 +41,23 @@ final class TextScanner {
       return UnicodeTables.LETTER; // U+5000 to U+8FFF
     }
     return unicode.kind(Utf8.codePoint(text, at));
+  }
+
+  /**
+   * End of the short ASCII word at {@code at}: one byte that {@code starts} knows and up to seven
+   * letters, ended by another ASCII byte. -1 if it is not that simple.
+   *
+   * @param starts of each byte, {@link #LETTER_STARTS}, {@link #OTHER_STARTS} or {@link #STARTS_NO}
+   */
+  static int shortWord(byte[] text, int at, int to, byte[] starts) {
+    long bytes = (long) Utf8.LONG.get(text, at);
+    long ending = notAsciiLetters(bytes) & ~0xFFL;
+    int length = Long.numberOfTrailingZeros(ending) >>> 3;
+    boolean simple =
+        length + starts[(int) bytes & 0xFF] >= 0
+            && (ending & -ending & bytes) == 0
+            && at + length <= to;
+    return simple && length < 8 ? at + length : -1;
   }
 
   /** End of a run of letters. */

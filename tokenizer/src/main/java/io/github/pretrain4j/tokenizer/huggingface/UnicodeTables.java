@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -83,7 +84,10 @@ final class UnicodeTables {
   /** Of blocks of 64 code points below U+10000: whether all are starters that NFC never changes. */
   private final boolean[] inertBlock = new boolean[BMP >> 6];
 
-  private final Map<Integer, Boolean> changesOrMayChange = new HashMap<>();
+  /** Characters that NFC changes, or may change, and those with a combining class. */
+  private final BitSet active = new BitSet();
+
+  private final BitSet changing = new BitSet();
 
   private UnicodeTables(DataInputStream in) throws IOException {
     byte[] later = new byte[CODE_POINTS - BMP];
@@ -101,7 +105,7 @@ final class UnicodeTables {
     blocks = compress(later);
     readCombiningRanks(in);
     readDecompositions(in);
-    findInertBlocks();
+    findActive();
   }
 
   private void readCombiningRanks(DataInputStream in) throws IOException {
@@ -173,7 +177,7 @@ final class UnicodeTables {
       if ((header & 1) != 0) {
         composable.put(codePoint, parts);
       } else {
-        changesOrMayChange.put(codePoint, true);
+        changing.set(codePoint);
       }
     }
     // A composition is of two: all parts but the last are composed first.
@@ -191,28 +195,25 @@ final class UnicodeTables {
                 "unicode.bin: no first part of U+" + Integer.toHexString(whole));
           }
           composition.put((long) first << 32 | parts[last], whole);
-          changesOrMayChange.put(parts[last], true);
+          changing.set(parts[last]);
         });
     for (int i = 0; i < JAMO_V_COUNT; i++) {
-      changesOrMayChange.put(JAMO_V + i, true);
+      changing.set(JAMO_V + i);
     }
     for (int i = 1; i < JAMO_T_COUNT; i++) {
-      changesOrMayChange.put(JAMO_T + i, true);
+      changing.set(JAMO_T + i);
     }
   }
 
-  private void findInertBlocks() {
-    Arrays.fill(inertBlock, true);
+  private void findActive() {
+    active.or(changing);
     for (int entry : combining) {
-      notInert(entry >>> RANK_BITS);
+      active.set(entry >>> RANK_BITS);
     }
-    changesOrMayChange.keySet().forEach(this::notInert);
-  }
-
-  private void notInert(int codePoint) {
-    if (codePoint < BMP) {
-      inertBlock[codePoint >> 6] = false;
-    }
+    Arrays.fill(inertBlock, true);
+    active.stream()
+        .takeWhile(codePoint -> codePoint < BMP)
+        .forEach(codePoint -> inertBlock[codePoint >> 6] = false);
   }
 
   int properties(int codePoint) {
@@ -240,6 +241,11 @@ final class UnicodeTables {
     return inertBlock[block];
   }
 
+  /** Whether {@link #changesOrMayChange}, or the character has a combining class. */
+  boolean isActive(int codePoint) {
+    return active.get(codePoint);
+  }
+
   /** Order of the combining class; 0 for a starter. */
   int combiningRank(int codePoint) {
     int low = 0;
@@ -261,7 +267,7 @@ final class UnicodeTables {
 
   /** Whether NFC changes a character, or may, depending on the one before. */
   boolean changesOrMayChange(int codePoint) {
-    return changesOrMayChange.containsKey(codePoint);
+    return changing.get(codePoint);
   }
 
   /** The full canonical decomposition; null if the character is its own. */
