@@ -4,6 +4,7 @@
  * <pre>
  * class                       question                                      baseline              score
  * SentencePieceEncodeBenchmark  how fast does text become token ids?        the C++ library       bytes/s
+ * ByteLevelEncodeBenchmark    how fast does it by a tokenizer.json?         the Rust library      bytes/s
  * DatasetReadBenchmark        do checked random reads keep up?              FileChannel           tokens/s
  * GemmBenchmark               what does the cpu backend's gemm gain?        backend "java"        time a call
  * TrainingStepBenchmark       what does it gain over a whole iteration?     backend "java"        tokens/s

@@ -25,6 +25,7 @@ class BenchmarkSmokeTest {
   /** All of them, so that none is lost by a build that does not generate its JMH code. */
   static List<Class<?>> benchmarks() {
     return List.of(
+        ByteLevelEncodeBenchmark.class,
         DatasetReadBenchmark.class,
         GemmBenchmark.class,
         SentencePieceEncodeBenchmark.class,
