@@ -28,53 +28,75 @@ final class SymbolTrie {
     symbolOf = new int[capacity];
     firstChild = new int[capacity];
     pieceOf = new int[capacity];
-    int[] from = new int[capacity];
-    int[] to = new int[capacity];
-    int[] depth = new int[capacity];
     nodes = symbols;
     Arrays.fill(pieceOf, NONE);
+    Ranges ranges = new Ranges(capacity);
     for (int piece = 0; piece < start.length; ) {
       int symbol = text[start[piece]];
       int end = piece;
       while (end < start.length && text[start[end]] == symbol) {
         end++;
       }
-      from[symbol] = piece;
-      to[symbol] = end;
-      depth[symbol] = 1;
+      ranges.set(symbol, piece, end, 1);
       piece = end;
     }
     for (int node = 1; node < nodes; node++) {
-      int piece = from[node];
-      if (piece < to[node] && length[piece] == depth[node]) {
+      int piece = ranges.from[node];
+      int last = ranges.to[node];
+      int depth = ranges.depth[node];
+      if (piece < last && length[piece] == depth) {
         pieceOf[node] = piece++;
       }
       firstChild[node] = nodes;
-      while (piece < to[node]) {
-        int symbol = text[start[piece] + depth[node]];
+      while (piece < last) {
+        int symbol = text[start[piece] + depth];
         int end = piece;
-        while (end < to[node] && text[start[end] + depth[node]] == symbol) {
+        while (end < last && text[start[end] + depth] == symbol) {
           end++;
         }
-        if (nodes == symbolOf.length - 1) {
-          int larger = Math.toIntExact(nodes + (nodes >> 1) + 16L);
-          symbolOf = Arrays.copyOf(symbolOf, larger);
-          firstChild = Arrays.copyOf(firstChild, larger);
-          pieceOf = Arrays.copyOf(pieceOf, larger);
-          Arrays.fill(pieceOf, nodes, larger, NONE);
-          from = Arrays.copyOf(from, larger);
-          to = Arrays.copyOf(to, larger);
-          depth = Arrays.copyOf(depth, larger);
-        }
-        symbolOf[nodes] = symbol;
-        from[nodes] = piece;
-        to[nodes] = end;
-        depth[nodes] = depth[node] + 1;
-        nodes++;
+        ranges.set(addNode(symbol, ranges), piece, end, depth + 1);
         piece = end;
       }
     }
     firstChild[nodes] = nodes;
+  }
+
+  private int addNode(int symbol, Ranges ranges) {
+    if (nodes == symbolOf.length - 1) {
+      int larger = Math.toIntExact(nodes + (nodes >> 1) + 16L);
+      symbolOf = Arrays.copyOf(symbolOf, larger);
+      firstChild = Arrays.copyOf(firstChild, larger);
+      pieceOf = Arrays.copyOf(pieceOf, larger);
+      Arrays.fill(pieceOf, nodes, larger, NONE);
+      ranges.grow(larger);
+    }
+    symbolOf[nodes] = symbol;
+    return nodes++;
+  }
+
+  /** Which strings are below each node, and how many symbols they share; while building. */
+  private static final class Ranges {
+    int[] from;
+    int[] to;
+    int[] depth;
+
+    Ranges(int capacity) {
+      from = new int[capacity];
+      to = new int[capacity];
+      depth = new int[capacity];
+    }
+
+    void set(int node, int newFrom, int newTo, int newDepth) {
+      from[node] = newFrom;
+      to[node] = newTo;
+      depth[node] = newDepth;
+    }
+
+    void grow(int capacity) {
+      from = Arrays.copyOf(from, capacity);
+      to = Arrays.copyOf(to, capacity);
+      depth = Arrays.copyOf(depth, capacity);
+    }
   }
 
   /** The node below {@code node} for a symbol, or {@link #NONE}. */

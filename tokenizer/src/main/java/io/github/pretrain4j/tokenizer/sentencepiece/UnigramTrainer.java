@@ -96,30 +96,41 @@ public final class UnigramTrainer {
     return input.model(TrainerSpec.UNIGRAM, finalPieces());
   }
 
+  /**
+   * The words with their counts. Characters without a symbol cut a word, so a part of one can be a
+   * word of its own.
+   */
+  private Map<String, Long> wordsOfSymbols(Map<Integer, Integer> symbolOf) {
+    Map<String, Long> counts = new HashMap<>();
+    input.words.forEach(
+        (word, count) -> {
+          int from = 0;
+          for (int i = 0; i < word.length(); ) {
+            int codePoint = word.codePointAt(i);
+            int next = i + Character.charCount(codePoint);
+            if (!symbolOf.containsKey(codePoint)) {
+              if (i > from) {
+                counts.merge(word.substring(from, i), count, Long::sum);
+              }
+              from = next;
+            }
+            i = next;
+          }
+          if (word.length() > from) {
+            counts.merge(word.substring(from), count, Long::sum);
+          }
+        });
+    input.words.clear();
+    return counts;
+  }
+
   private void layOutWords() {
     Map<Integer, Integer> symbolOf = new HashMap<>();
     for (int i = 0; i < characters.length; i++) {
       symbolOf.put(characters[i], i + 1);
     }
-    List<String> words = new ArrayList<>(input.words.size());
-    Map<String, Long> counts = new HashMap<>();
-    input.words.forEach(
-        (word, count) -> {
-          // Characters without a symbol cut a word, so a part can be a word of its own.
-          int from = 0;
-          for (int i = 0; i <= word.length(); ) {
-            int codePoint = i < word.length() ? word.codePointAt(i) : -1;
-            if (!symbolOf.containsKey(codePoint)) {
-              if (i > from) {
-                counts.merge(word.substring(from, i), count, Long::sum);
-              }
-              from = i + Character.charCount(Math.max(0, codePoint));
-            }
-            i += Character.charCount(Math.max(0, codePoint));
-          }
-        });
-    input.words.clear();
-    words.addAll(counts.keySet());
+    Map<String, Long> counts = wordsOfSymbols(symbolOf);
+    List<String> words = new ArrayList<>(counts.keySet());
     words.sort(null); // so that sums do not depend on the order of the sentences
     long size = characters.length;
     for (String word : words) {

@@ -28,8 +28,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Deterministic, in one thread.
  */
 public final class VocabularyExtender {
-  private static final String NEW_PIECES = "extension";
-
   private final SentencePieceModel model;
   private final WordCutter cutter;
   private final @Nullable UserSymbols userSymbols;
@@ -89,7 +87,7 @@ public final class VocabularyExtender {
   }
 
   private UnsupportedTokenizerException unsupported(String what, String why) {
-    return new UnsupportedTokenizerException(model.file(), what, NEW_PIECES + ": " + why);
+    return new UnsupportedTokenizerException(model.file(), what, "an extension: " + why);
   }
 
   /**
