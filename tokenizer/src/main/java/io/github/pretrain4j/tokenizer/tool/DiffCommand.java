@@ -147,16 +147,19 @@ final class DiffCommand implements Callable<Integer> {
     out.println("  " + two.describe(span.begin, span.endOfTwo));
   }
 
+  /** As it can be printed: quotes, controls and lone surrogates as escapes. */
   private static String escaped(String text) {
     StringBuilder escaped = new StringBuilder();
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (c == '"' || c == '\\' || Character.isISOControl(c) || Character.isSurrogate(c)) {
-        escaped.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
-      } else {
-        escaped.append(c);
-      }
-    }
+    text.codePoints()
+        .forEach(
+            c -> {
+              boolean lone = c <= Character.MAX_VALUE && Character.isSurrogate((char) c);
+              if (c == '"' || c == '\\' || Character.isISOControl(c) || lone) {
+                escaped.append(String.format(Locale.ROOT, "\\u%04x", c));
+              } else {
+                escaped.appendCodePoint(c);
+              }
+            });
     return escaped.toString();
   }
 
