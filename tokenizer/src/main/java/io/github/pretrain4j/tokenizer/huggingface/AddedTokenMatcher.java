@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds added tokens in a text: the leftmost, of those the longest, and so on behind it. Immutable.
  *
- * <p>A trie over bytes whose root is a table. A text is searched only for the first bytes of
- * tokens, eight bytes at a time where there is but one such byte ({@code <}, mostly).
+ * <p>A trie over bytes. A text is searched only for the first bytes of tokens, eight bytes at a
+ * time where there is but one such byte ({@code <}, mostly).
  */
 final class AddedTokenMatcher {
   private static final long ONES = 0x0101010101010101L;

@@ -70,8 +70,11 @@ final class HuggingFaceEncoder implements Encoder {
   private final long[] keys0 = new long[BATCH];
   private final long[] keys1 = new long[BATCH];
 
-  /** Of each character of three bytes that was a piece, its id plus one, or SEVERAL_IDS. */
-  private final int[] idPlusOne = new int[Character.MIN_SUPPLEMENTARY_CODE_POINT];
+  /**
+   * Of each character of three bytes that was a piece, its id plus one, or SEVERAL_IDS; made when
+   * needed.
+   */
+  private int[] idPlusOne = {};
 
   /** Where the values go that were read for their cache lines. */
   @SuppressWarnings("UnusedVariable") // the reading is wanted, not what was read
@@ -309,6 +312,9 @@ final class HuggingFaceEncoder implements Encoder {
   /** Adds a character of three bytes, as East Asian ones, if it is a single id. */
   private boolean addCharacter(byte[] text, int from, int to, TokenBuffer out) {
     int codePoint = Utf8.codePoint(text, from);
+    if (idPlusOne.length == 0) {
+      idPlusOne = new int[Character.MIN_SUPPLEMENTARY_CODE_POINT];
+    }
     int known = idPlusOne[codePoint];
     if (known == 0) {
       lookUp(text, out);
