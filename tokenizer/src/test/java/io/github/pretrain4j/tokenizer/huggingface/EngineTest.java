@@ -65,7 +65,7 @@ class EngineTest {
     "½"
   };
 
-  @TempDir Path folder;
+  @TempDir private Path folder = Path.of("");
 
   static LongStream seeds() {
     return Golden.seeds(100);

@@ -49,7 +49,7 @@ class UnicodeTablesTest {
       assertEquals(number, kind == UnicodeTables.NUMBER, where);
       boolean space =
           Character.isSpaceChar(codePoint)
-              || codePoint >= 0x09 && codePoint <= 0x0D
+              || (codePoint >= 0x09 && codePoint <= 0x0D)
               || codePoint == 0x85;
       assertEquals(space, TABLES.isWhiteSpace(codePoint), where);
     }

@@ -151,7 +151,7 @@ final class UnicodeTablesWriter {
   private void number(int value) {
     int rest = value;
     while (rest >= 0x80) {
-      out.write(rest & 0x7F | 0x80);
+      out.write((rest & 0x7F) | 0x80);
       rest >>>= 7;
     }
     out.write(rest);
@@ -185,36 +185,35 @@ final class UnicodeTablesWriter {
     if (codePoint == '\r' || codePoint == '\n') {
       return UnicodeTables.NEWLINE;
     }
-    if (codePoint >= 0x09 && codePoint <= 0x0D || codePoint == 0x85) {
+    if ((codePoint >= 0x09 && codePoint <= 0x0D) || codePoint == 0x85) {
       return UnicodeTables.SPACE;
     }
-    switch (type) {
-      case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR:
-        return UnicodeTables.SPACE;
+    return switch (type) {
+      case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR ->
+          UnicodeTables.SPACE;
       case Character.UPPERCASE_LETTER,
-      Character.LOWERCASE_LETTER,
-      Character.TITLECASE_LETTER,
-      Character.MODIFIER_LETTER,
-      Character.OTHER_LETTER:
-        return UnicodeTables.LETTER;
-      case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER:
-        return UnicodeTables.NUMBER;
+          Character.LOWERCASE_LETTER,
+          Character.TITLECASE_LETTER,
+          Character.MODIFIER_LETTER,
+          Character.OTHER_LETTER ->
+          UnicodeTables.LETTER;
+      case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER ->
+          UnicodeTables.NUMBER;
       case Character.CONNECTOR_PUNCTUATION,
-      Character.DASH_PUNCTUATION,
-      Character.START_PUNCTUATION,
-      Character.END_PUNCTUATION,
-      Character.INITIAL_QUOTE_PUNCTUATION,
-      Character.FINAL_QUOTE_PUNCTUATION,
-      Character.OTHER_PUNCTUATION:
-        return UnicodeTables.PUNCTUATION;
+          Character.DASH_PUNCTUATION,
+          Character.START_PUNCTUATION,
+          Character.END_PUNCTUATION,
+          Character.INITIAL_QUOTE_PUNCTUATION,
+          Character.FINAL_QUOTE_PUNCTUATION,
+          Character.OTHER_PUNCTUATION ->
+          UnicodeTables.PUNCTUATION;
       case Character.MATH_SYMBOL,
-      Character.CURRENCY_SYMBOL,
-      Character.MODIFIER_SYMBOL,
-      Character.OTHER_SYMBOL:
-        return UnicodeTables.SYMBOL;
-      default:
-        return isMark(type) ? UnicodeTables.MARK : UnicodeTables.OTHER;
-    }
+          Character.CURRENCY_SYMBOL,
+          Character.MODIFIER_SYMBOL,
+          Character.OTHER_SYMBOL ->
+          UnicodeTables.SYMBOL;
+      default -> isMark(type) ? UnicodeTables.MARK : UnicodeTables.OTHER;
+    };
   }
 
   private static boolean isSurrogate(int codePoint) {
