@@ -1,7 +1,5 @@
 package io.github.pretrain4j.tokenizer.bpe;
 
-import java.util.Arrays;
-
 /**
  * Merges the symbols of one segment until no two neighbours merge: always the pair of the lowest
  * rank, of equals the leftmost. Not thread-safe.
@@ -20,8 +18,6 @@ public final class Merger {
 
   private int[] next = new int[0];
   private int[] previous = new int[0];
-  private long[] heap = new long[0];
-  private int heapSize;
 
   /** A merger for one thread. */
   public Merger(MergeTable merges) {
@@ -83,18 +79,17 @@ public final class Merger {
       int capacity = (int) Math.min(Integer.MAX_VALUE - 8L, count + (count >> 1));
       next = new int[capacity];
       previous = new int[capacity];
-      heap = new long[capacity];
     }
-    heapSize = 0;
+    LongHeap heap = new LongHeap(count);
     for (int i = 0; i < count; i++) {
       next[i] = i + 1 < count ? i + 1 : -1;
       previous[i] = i - 1;
       if (i + 1 < count) {
-        addToHeap(symbols, i);
+        addToHeap(symbols, i, heap);
       }
     }
-    while (heapSize > 0) {
-      long entry = poll();
+    while (!heap.isEmpty()) {
+      long entry = heap.poll();
       int at = (int) entry;
       int after = next[at];
       if (symbols[at] < 0 || after < 0) {
@@ -109,10 +104,10 @@ public final class Merger {
       next[at] = next[after];
       if (next[after] >= 0) {
         previous[next[after]] = at;
-        addToHeap(symbols, at);
+        addToHeap(symbols, at, heap);
       }
       if (previous[at] >= 0) {
-        addToHeap(symbols, previous[at]);
+        addToHeap(symbols, previous[at], heap);
       }
     }
     int left = 0;
@@ -122,46 +117,10 @@ public final class Merger {
     return left;
   }
 
-  private void addToHeap(int[] symbols, int at) {
+  private void addToHeap(int[] symbols, int at, LongHeap heap) {
     long merge = merges.find(symbols[at], symbols[next[at]]);
-    if (merge == MergeTable.NONE) {
-      return;
+    if (merge != MergeTable.NONE) {
+      heap.add((merge >>> 32) << 32 | at);
     }
-    long entry = (merge >>> 32) << 32 | at;
-    if (heapSize == heap.length) {
-      heap = Arrays.copyOf(heap, (int) Math.min(Integer.MAX_VALUE - 8L, 2L * heapSize));
-    }
-    int hole = heapSize++;
-    while (hole > 0) {
-      int parent = (hole - 1) >> 1;
-      if (heap[parent] <= entry) {
-        break;
-      }
-      heap[hole] = heap[parent];
-      hole = parent;
-    }
-    heap[hole] = entry;
-  }
-
-  private long poll() {
-    long top = heap[0];
-    long last = heap[--heapSize];
-    int hole = 0;
-    while (true) {
-      int child = 2 * hole + 1;
-      if (child >= heapSize) {
-        break;
-      }
-      if (child + 1 < heapSize && heap[child + 1] < heap[child]) {
-        child++;
-      }
-      if (heap[child] >= last) {
-        break;
-      }
-      heap[hole] = heap[child];
-      hole = child;
-    }
-    heap[hole] = last;
-    return top;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
+import io.github.pretrain4j.tokenizer.bpe.LongHeap;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;

@@ -448,7 +448,7 @@ final class SentencePieceEncoder implements Encoder {
       scores.add(out[i]);
       unknown |= out[i] == unknownId;
     }
-    if (!(-scores.total() < safeBelow)) {
+    if (!(Math.abs(scores.total()) < safeBelow)) {
       scores.setTotal(before);
       return encodeSegment(at, at + length, from);
     }
@@ -482,7 +482,7 @@ final class SentencePieceEncoder implements Encoder {
       learnedFrom = firstFree;
       learnedCount = dropped ? 0 : n - firstFree;
       learnedExtra = 0;
-    } else if (-sums.total() < sums.safeBelow() && !(byteFallback && hasUnknown())) {
+    } else if (Math.abs(sums.total()) < sums.safeBelow() && !(byteFallback && hasUnknown())) {
       learned = parts.ids;
       learnedFrom = 0;
       learnedCount = parts.count;

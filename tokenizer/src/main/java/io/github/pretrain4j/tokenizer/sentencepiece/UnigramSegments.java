@@ -19,6 +19,7 @@ import java.util.Arrays;
  */
 final class UnigramSegments implements SegmentEngine {
   private static final double NONE = Double.NEGATIVE_INFINITY;
+  private static final int SAFE_BYTES = 32;
 
   private final UnigramVocabulary vocabulary;
   private final int unknownId;
@@ -31,8 +32,6 @@ final class UnigramSegments implements SegmentEngine {
   private final double[] first = new double[SAFE_BYTES + 1];
 
   private final double[] second = new double[SAFE_BYTES + 1];
-
-  private static final int SAFE_BYTES = 32;
 
   private float total;
   private float safeBelow;
@@ -76,9 +75,15 @@ final class UnigramSegments implements SegmentEngine {
   @Override
   public void encode(byte[] text, int from, int to, Edges parts) {
     int length = to - from;
+    boolean isMeasured = length <= SAFE_BYTES && vocabulary.scoresOnlyFall;
     reserve(length + 1);
     Arrays.fill(start, 0, length + 1, -1);
     best[0] = total;
+    if (isMeasured) {
+      Arrays.fill(first, 0, length + 1, NONE);
+      Arrays.fill(second, 0, length + 1, NONE);
+      first[0] = 0;
+    }
     for (int s = 0; s < length; ) {
       int charEnd = s + Utf8.lengthByLead(text[from + s]);
       float base = best[s];
@@ -91,11 +96,15 @@ final class UnigramSegments implements SegmentEngine {
         }
         int piece = vocabulary.trie.valueAt(node);
         if (piece != PieceTrie.NO_VALUE) {
-          double candidate = vocabulary.score(piece) + base;
+          double score = vocabulary.score(piece);
+          double candidate = score + base;
           if (start[e] < 0 || candidate > best[e]) {
             best[e] = (float) candidate;
             start[e] = s;
             id[e] = piece;
+          }
+          if (isMeasured) {
+            measure(s, e, score);
           }
           single |= e == charEnd;
         }
@@ -107,6 +116,9 @@ final class UnigramSegments implements SegmentEngine {
           start[charEnd] = s;
           id[charEnd] = unknownId;
         }
+        if (isMeasured) {
+          measure(s, charEnd, vocabulary.unknownScore);
+        }
       }
       s = charEnd;
     }
@@ -116,41 +128,11 @@ final class UnigramSegments implements SegmentEngine {
       parts.add(id[e], from + e);
     }
     parts.reverse(before);
-    safeBelow = 0;
-    if (length <= SAFE_BYTES && vocabulary.scoresOnlyFall) {
-      safeBelow = safeMagnitude(margin(text, from, length), length);
-    }
+    safeBelow = isMeasured ? safeMagnitude(first[length] - second[length], length) : 0;
   }
 
-  /** How much the best path of a segment leads over the second best, by exact sums. */
-  private double margin(byte[] text, int from, int length) {
-    Arrays.fill(first, 0, length + 1, NONE);
-    Arrays.fill(second, 0, length + 1, NONE);
-    first[0] = 0;
-    for (int s = 0; s < length; ) {
-      int charEnd = s + Utf8.lengthByLead(text[from + s]);
-      boolean single = false;
-      int node = PieceTrie.ROOT;
-      for (int e = s; e < length; ) {
-        node = vocabulary.trie.child(node, text[from + e++]);
-        if (node == PieceTrie.NO_NODE) {
-          break;
-        }
-        int piece = vocabulary.trie.valueAt(node);
-        if (piece != PieceTrie.NO_VALUE) {
-          add(s, e, vocabulary.score(piece));
-          single |= e == charEnd;
-        }
-      }
-      if (!single) {
-        add(s, charEnd, vocabulary.unknownScore);
-      }
-      s = charEnd;
-    }
-    return first[length] - second[length];
-  }
-
-  private void add(int s, int e, double score) {
+  /** Goes on along an edge with the two best exact sums. */
+  private void measure(int s, int e, double score) {
     double sum = first[s] + score;
     if (sum > first[e]) {
       second[e] = Math.max(first[e], second[s] + score);

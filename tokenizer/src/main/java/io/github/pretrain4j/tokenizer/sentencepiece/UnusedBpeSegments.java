@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
+import io.github.pretrain4j.tokenizer.bpe.LongHeap;
 import io.github.pretrain4j.tokenizer.bpe.MergeTable;
 import java.util.HashMap;
 import java.util.Map;

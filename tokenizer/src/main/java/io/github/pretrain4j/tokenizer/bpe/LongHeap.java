@@ -1,21 +1,24 @@
-package io.github.pretrain4j.tokenizer.sentencepiece;
+package io.github.pretrain4j.tokenizer.bpe;
 
 import java.util.Arrays;
 
 /** A binary heap of {@code long} keys, smallest first. Not thread-safe. */
-final class LongHeap {
+public final class LongHeap {
   private long[] keys;
   private int size;
 
-  LongHeap(int capacity) {
+  /** An empty heap with room for some keys. */
+  public LongHeap(int capacity) {
     keys = new long[Math.max(16, capacity)];
   }
 
-  boolean isEmpty() {
+  /** Whether there is no key. */
+  public boolean isEmpty() {
     return size == 0;
   }
 
-  void add(long key) {
+  /** Adds a key. */
+  public void add(long key) {
     if (size == keys.length) {
       keys = Arrays.copyOf(keys, (int) Math.min(Integer.MAX_VALUE - 8, size + (size >> 1) + 16L));
     }
@@ -31,7 +34,8 @@ final class LongHeap {
     keys[at] = key;
   }
 
-  long poll() {
+  /** Takes the smallest key; there must be one. */
+  public long poll() {
     long top = keys[0];
     long last = keys[--size];
     int at = 0;
