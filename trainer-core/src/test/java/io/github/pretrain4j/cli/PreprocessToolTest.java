@@ -26,12 +26,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The files of Megatron's {@code preprocess_data.py}, byte for byte. */
 class PreprocessToolTest {
 
-  /**
-   * Recorded runs that are not of this step: partitions, and one with a unigram model, of which
-   * SentencePiece 0.2.2 segments one document otherwise than the releases before it.
-   */
+  /** Recorded runs that are not of this step: partitions. */
   private static final Set<String> OTHERS =
-      Set.of("part2_eod_head", "part2_eod_v060", "part2seq_eod_head", "sp_2keys_eod_head");
+      Set.of("part2_eod_head", "part2_eod_v060", "part2seq_eod_head");
 
   private static final Path FILES = SharedFiles.resource("cli");
 

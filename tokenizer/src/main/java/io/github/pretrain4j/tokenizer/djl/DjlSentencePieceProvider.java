@@ -6,6 +6,7 @@ import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.TokenizerProvider;
 import io.github.pretrain4j.tokenizer.UnavailableException;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import io.github.pretrain4j.tokenizer.UnsupportedTokenizerException;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceProvider;
@@ -50,7 +51,10 @@ public final class DjlSentencePieceProvider implements TokenizerProvider {
           "SentencePiece has no special tokens in text: use AS_REFERENCE or AS_TEXT");
     }
     // The native library may end the process over a bad file, so ours reads it first.
-    SentencePieceTokenizer engine = SentencePieceTokenizer.of(SentencePieceModel.read(file));
+    SentencePieceTokenizer engine =
+        SentencePieceTokenizer.of(
+            SentencePieceModel.read(file),
+            options.withUnigramScores(UnigramScores.MIXED_PRECISION));
     NativeSentencePiece library = open(file);
     return new DjlSentencePieceTokenizer(library, engine);
   }

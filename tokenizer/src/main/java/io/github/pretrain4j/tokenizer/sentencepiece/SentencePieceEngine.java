@@ -1,6 +1,7 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
 import io.github.pretrain4j.tokenizer.CorruptTokenizerException;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +31,8 @@ final class SentencePieceEngine {
   private final @Nullable BpeVocabulary bpe;
   private final boolean isWordModel;
 
-  SentencePieceEngine(SentencePieceModel model) throws CorruptTokenizerException {
+  SentencePieceEngine(SentencePieceModel model, UnigramScores scores)
+      throws CorruptTokenizerException {
     pieces = new PieceTable(model);
     normalizer =
         Normalizer.of(
@@ -40,7 +42,7 @@ final class SentencePieceEngine {
             model.file());
     int type = model.trainer().modelType;
     bpe = type == TrainerSpec.BPE ? new BpeVocabulary(pieces) : null;
-    unigram = type == TrainerSpec.UNIGRAM ? new UnigramVocabulary(pieces) : null;
+    unigram = type == TrainerSpec.UNIGRAM ? new UnigramVocabulary(pieces, scores) : null;
     isWordModel = type == TrainerSpec.WORD;
     isUncut = bpe != null && pieces.has(PieceType.UNUSED);
     frozenSymbols =

@@ -33,12 +33,12 @@ public final class SentencePieceTokenizer implements Tokenizer {
   /** Encoders for {@link #encode(String)}, as many as there were threads in it at once. */
   private final Queue<Encoder> idleEncoders = new ConcurrentLinkedQueue<>();
 
-  private SentencePieceTokenizer(SentencePieceModel model, int cacheSlots)
+  private SentencePieceTokenizer(SentencePieceModel model, TokenizerOptions options)
       throws CorruptTokenizerException {
     this.model = model;
-    this.engine = new SentencePieceEngine(model);
+    this.engine = new SentencePieceEngine(model, options.unigramScores());
     this.pieces = engine.pieces;
-    this.cacheSlots = cacheSlots;
+    this.cacheSlots = options.cacheSlots();
     NormalizerSpec spec = model.denormalizer();
     this.denormalizer =
         spec == null || spec.precompiledCharsmap.length == 0
@@ -62,7 +62,7 @@ public final class SentencePieceTokenizer implements Tokenizer {
    */
   public static SentencePieceTokenizer of(SentencePieceModel model)
       throws CorruptTokenizerException {
-    return create(model, TokenizerOptions.defaults().cacheSlots());
+    return create(model, TokenizerOptions.defaults());
   }
 
   /**
@@ -80,12 +80,12 @@ public final class SentencePieceTokenizer implements Tokenizer {
           "matching special tokens in text",
           "SentencePiece never produces a CONTROL piece from text; use a tokenizer.json");
     }
-    return create(model, options.cacheSlots());
+    return create(model, options);
   }
 
-  private static SentencePieceTokenizer create(SentencePieceModel model, int cacheSlots)
+  private static SentencePieceTokenizer create(SentencePieceModel model, TokenizerOptions options)
       throws CorruptTokenizerException {
-    SentencePieceTokenizer tokenizer = new SentencePieceTokenizer(model, cacheSlots);
+    SentencePieceTokenizer tokenizer = new SentencePieceTokenizer(model, options);
     tokenizer.selfTest();
     return tokenizer;
   }

@@ -5,10 +5,11 @@ import java.util.Arrays;
 /**
  * The most likely division into pieces, by Viterbi's algorithm.
  *
- * <p>The reference adds up scores in a mixture that decides near ties and must be kept: a piece's
- * score and the best score so far are added as doubles, compared with the float that was stored,
- * and stored as a float; an unknown character is pure float. The sum runs through the whole text,
- * so the same segment may be divided in two ways at two places.
+ * <p>The reference stores sums as floats, and how it adds decides near ties, so it must be done in
+ * the same way. Up to release 0.2.1 a piece's score and the best sum so far are added as doubles
+ * and compared with the float that was stored; an unknown character is pure float. In 0.2.2 all is
+ * pure float. The sum runs through the whole text, so the same segment may be divided in two ways
+ * at two places.
  *
  * <p><b>When it may not.</b> Let P be the best path through a segment by exact sums and {@code
  * margin} its lead over the second. Rounding is monotone, so the stored sum at the end is at least
@@ -54,9 +55,7 @@ final class UnigramSegments implements SegmentEngine {
   /** Goes on along the text by one piece, or by one unknown character. */
   void add(int piece) {
     total =
-        piece == unknownId
-            ? vocabulary.unknownScore + total
-            : (float) (vocabulary.score(piece) + total);
+        piece == unknownId ? vocabulary.unknownScore + total : (float) vocabulary.sum(total, piece);
   }
 
   /** Goes back to an earlier sum. */
@@ -96,15 +95,14 @@ final class UnigramSegments implements SegmentEngine {
         }
         int piece = vocabulary.trie.valueAt(node);
         if (piece != PieceTrie.NO_VALUE) {
-          double score = vocabulary.score(piece);
-          double candidate = score + base;
+          double candidate = vocabulary.sum(base, piece);
           if (start[e] < 0 || candidate > best[e]) {
             best[e] = (float) candidate;
             start[e] = s;
             id[e] = piece;
           }
           if (isMeasured) {
-            measure(s, e, score);
+            measure(s, e, vocabulary.score(piece));
           }
           single |= e == charEnd;
         }

@@ -1,5 +1,6 @@
 package io.github.pretrain4j.tokenizer.sentencepiece;
 
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import java.util.List;
 
 /**
@@ -10,6 +11,9 @@ final class UnigramVocabulary {
   /** How much less likely than the least likely piece an unknown character is. */
   private static final float UNKNOWN_PENALTY = 10.0f;
 
+  /** What makes a user-defined symbol preferred to its parts. */
+  private static final double USER_SYMBOL_SCORE = -0.1;
+
   final PieceTrie trie;
   final float unknownScore;
 
@@ -17,8 +21,10 @@ final class UnigramVocabulary {
   final boolean scoresOnlyFall;
 
   private final double[] scores;
+  private final boolean isSinglePrecision;
 
-  UnigramVocabulary(PieceTable table) {
+  UnigramVocabulary(PieceTable table, UnigramScores arithmetic) {
+    isSinglePrecision = arithmetic == UnigramScores.SINGLE_PRECISION;
     List<SentencePieceModel.Piece> pieces = table.pieces();
     trie =
         new PieceTrie(
@@ -40,19 +46,30 @@ final class UnigramVocabulary {
       SentencePieceModel.Piece piece = pieces.get(id);
       scores[id] =
           piece.type() == PieceType.USER_DEFINED
-              ? (double) (utf8Length(piece.text()) * highest) - 0.1
+              ? userSymbolScore(piece.text(), highest)
               : piece.score();
       fall &= scores[id] <= 0 || !piece.type().mergeable();
     }
     scoresOnlyFall = fall;
   }
 
+  private double userSymbolScore(String text, float highest) {
+    return isSinglePrecision
+        ? USER_SYMBOL_SCORE
+        : (double) (utf8Length(text) * highest) + USER_SYMBOL_SCORE;
+  }
+
   private static float utf8Length(String text) {
     return text.codePoints().map(c -> c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4).sum();
   }
 
-  /** The logarithm of a piece's probability, as the double it enters additions as. */
+  /** The logarithm of a piece's probability. */
   double score(int id) {
     return scores[id];
+  }
+
+  /** The sum of scores after a piece, before it is stored as a float. */
+  double sum(float before, int id) {
+    return isSinglePrecision ? (float) scores[id] + before : scores[id] + before;
   }
 }

@@ -27,9 +27,9 @@
  *   unigram   SuffixArray -> UnigramSeeds -> UnigramLattice: estimate and prune in turn
  * </pre>
  *
- * <p>Where releases of the C++ library differ we follow 0.1.97 to 0.2.1: 0.2.2 adds up unigram
- * scores in single precision, which decides ties in another way, and takes scores of 0.0 and -0.0
- * for different ones.
+ * <p>Releases of the C++ library differ in how they add up unigram scores, see {@link
+ * io.github.pretrain4j.tokenizer.UnigramScores}. In another point we follow those up to 0.2.1: 0.0
+ * and -0.0 are one score.
  *
  * <p>The file is a bare protobuf message {@code ModelProto}, without magic or version:
  *

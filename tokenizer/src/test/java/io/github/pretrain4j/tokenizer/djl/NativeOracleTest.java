@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import io.github.pretrain4j.tokenizer.Encoder;
 import io.github.pretrain4j.tokenizer.TokenBuffer;
+import io.github.pretrain4j.tokenizer.TokenizerOptions;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer;
 import java.io.IOException;
@@ -95,7 +97,9 @@ class NativeOracleTest {
 
   private static void agree(Path file) throws IOException {
     SentencePieceModel model = SentencePieceModel.read(file);
-    SentencePieceTokenizer engine = SentencePieceTokenizer.of(model);
+    SentencePieceTokenizer engine =
+        SentencePieceTokenizer.of(
+            model, TokenizerOptions.defaults().withUnigramScores(UnigramScores.MIXED_PRECISION));
     NativeSentencePiece library = NativeSentencePiece.load(Files.readAllBytes(file));
     Encoder encoder = engine.newEncoder(); // one for all strings: its cache must not show
     seeds()
