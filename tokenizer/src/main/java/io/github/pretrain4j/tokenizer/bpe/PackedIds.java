@@ -41,10 +41,10 @@ final class PackedIds {
     long first = table[at];
     int count = (int) first & 15;
     out[to] = (int) (first >>> COUNT_BITS) & ID_MASK;
-    out[to + 1] = (int) (first >>> COUNT_BITS + ID_BITS) & ID_MASK;
-    out[to + 2] = (int) (first >>> COUNT_BITS + 2 * ID_BITS);
+    out[to + 1] = (int) (first >>> (COUNT_BITS + ID_BITS)) & ID_MASK;
+    out[to + 2] = (int) (first >>> (COUNT_BITS + 2 * ID_BITS));
     for (int i = 3; i < count; i++) {
-      out[to + i] = (int) (table[at + i / 3] >>> ID_BITS * (i % 3)) & ID_MASK;
+      out[to + i] = (int) (table[at + i / 3] >>> (ID_BITS * (i % 3))) & ID_MASK;
     }
     return to + count;
   }

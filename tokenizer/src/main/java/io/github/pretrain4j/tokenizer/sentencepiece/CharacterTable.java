@@ -47,7 +47,7 @@ final class CharacterTable {
     Arrays.fill(basicPlane, this.unknownInfo);
     LongIntMap pairs = readPieces(pieces, idAlone);
     if (pieces.escapesSpaces()) {
-      setInfo(' ', idAlone.applyAsInt(' ') | this.unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS));
+      setInfo(' ', idAlone.applyAsInt(' ') | (this.unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS)));
     }
     switch (rule) {
       case PIECES -> {
@@ -82,7 +82,7 @@ final class CharacterTable {
           c = Normalizer.ESCAPED_SPACE;
         }
         if (info(c) == unknownInfo) {
-          setInfo(c, idAlone.applyAsInt(c) | unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS));
+          setInfo(c, idAlone.applyAsInt(c) | (unknownInfo & (JOINS_NEXT | JOINS_PREVIOUS)));
         }
         if (previous >= 0 && pieces.type(id).mergeable()) {
           pairs.put(LongIntMap.pair(previous, c), 0);

@@ -32,7 +32,7 @@ final class SentencePieceEncoder implements Encoder {
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   private static final long EACH_BYTE = 0x0101010101010101L;
-  private static final long HIGH_BITS = 0x80 * EACH_BYTE;
+  private static final long HIGH_BITS = 0x8080808080808080L;
 
   /** Bytes of a text above which buffers are not kept for the next. */
   private static final int LARGE_TEXT = 1 << 22;
