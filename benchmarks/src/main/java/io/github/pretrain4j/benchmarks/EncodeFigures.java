@@ -7,6 +7,7 @@ import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.Tokenizers;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -52,7 +53,9 @@ public final class EncodeFigures {
     Path folder = Files.createTempDirectory("p4j-figures");
     try {
       Path model = EncodeMaterial.model(args[0], folder);
-      TokenizerOptions options = TokenizerOptions.defaults();
+      // The peer adds up unigram scores in this way.
+      TokenizerOptions options =
+          TokenizerOptions.defaults().withUnigramScores(UnigramScores.MIXED_PRECISION);
       new EncodeFigures(System.out)
           .measure(
               model,

@@ -5,6 +5,7 @@ import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.Tokenizers;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -93,8 +94,11 @@ public class SentencePieceEncodeBenchmark {
     folder = made;
     Path file = EncodeMaterial.model(model, made);
     documents = EncodeMaterial.documents(corpus, MAX_CORPUS_BYTES);
-    engine = Tokenizers.load(file);
-    library = Tokenizers.load(file, TokenizerOptions.defaults().withProvider("djl-sentencepiece"));
+    // The library adds up unigram scores in this way.
+    TokenizerOptions options =
+        TokenizerOptions.defaults().withUnigramScores(UnigramScores.MIXED_PRECISION);
+    engine = Tokenizers.load(file, options);
+    library = Tokenizers.load(file, options.withProvider("djl-sentencepiece"));
     Encoder one = engine.newEncoder();
     Encoder two = library.newEncoder();
     for (byte[] document : Arrays.asList(documents).subList(0, Math.min(100, documents.length))) {

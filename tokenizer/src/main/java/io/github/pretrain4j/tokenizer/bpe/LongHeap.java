@@ -17,6 +17,11 @@ public final class LongHeap {
     return size == 0;
   }
 
+  /** Forgets all keys and keeps the memory. */
+  public void clear() {
+    size = 0;
+  }
+
   /** Adds a key. */
   public void add(long key) {
     if (size == keys.length) {

@@ -11,6 +11,9 @@ package io.github.pretrain4j.tokenizer.bpe;
 public final class Merger {
   private static final int SCAN_LIMIT = 32;
 
+  /** The memory for a longer segment is not kept for the next. */
+  private static final int KEPT_SYMBOLS = 1 << 18;
+
   private final MergeTable merges;
 
   /** Of each position, its merge with the one after it. */
@@ -18,6 +21,7 @@ public final class Merger {
 
   private int[] next = new int[0];
   private int[] previous = new int[0];
+  private LongHeap heap = new LongHeap(SCAN_LIMIT);
 
   /** A merger for one thread. */
   public Merger(MergeTable merges) {
@@ -80,12 +84,12 @@ public final class Merger {
       next = new int[capacity];
       previous = new int[capacity];
     }
-    LongHeap heap = new LongHeap(count);
+    heap.clear();
     for (int i = 0; i < count; i++) {
       next[i] = i + 1 < count ? i + 1 : -1;
       previous[i] = i - 1;
       if (i + 1 < count) {
-        addToHeap(symbols, i, heap);
+        addToHeap(symbols, i);
       }
     }
     while (!heap.isEmpty()) {
@@ -104,20 +108,25 @@ public final class Merger {
       next[at] = next[after];
       if (next[after] >= 0) {
         previous[next[after]] = at;
-        addToHeap(symbols, at, heap);
+        addToHeap(symbols, at);
       }
       if (previous[at] >= 0) {
-        addToHeap(symbols, previous[at], heap);
+        addToHeap(symbols, previous[at]);
       }
     }
     int left = 0;
     for (int i = 0; i >= 0; i = next[i]) {
       symbols[left++] = symbols[i];
     }
+    if (count > KEPT_SYMBOLS) {
+      next = new int[0];
+      previous = new int[0];
+      heap = new LongHeap(SCAN_LIMIT);
+    }
     return left;
   }
 
-  private void addToHeap(int[] symbols, int at, LongHeap heap) {
+  private void addToHeap(int[] symbols, int at) {
     long merge = merges.find(symbols[at], symbols[next[at]]);
     if (merge != MergeTable.NONE) {
       heap.add((merge >>> 32) << 32 | at);

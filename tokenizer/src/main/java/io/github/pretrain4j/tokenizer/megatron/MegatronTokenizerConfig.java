@@ -71,36 +71,16 @@ public record MegatronTokenizerConfig(
 
   /** Current Megatron's defaults for a tokenizer with a model. */
   public static MegatronTokenizerConfig of(MegatronTokenizerType type, Path model) {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        null,
-        BosMode.NONE,
-        true,
-        false,
-        List.of(),
-        0,
-        false,
-        OptionalInt.empty(),
-        OptionalInt.empty(),
-        TokenizerOptions.defaults());
+    Draft draft = new Draft(type);
+    draft.model = model;
+    return draft.finish();
   }
 
   /** Current Megatron's NullTokenizer. */
   public static MegatronTokenizerConfig ofNull(int vocabSize) {
-    return new MegatronTokenizerConfig(
-        MegatronTokenizerType.NULL,
-        null,
-        vocabSize,
-        BosMode.NONE,
-        true,
-        false,
-        List.of(),
-        0,
-        false,
-        OptionalInt.empty(),
-        OptionalInt.empty(),
-        TokenizerOptions.defaults());
+    Draft draft = new Draft(MegatronTokenizerType.NULL);
+    draft.vocabSize = vocabSize;
+    return draft.finish();
   }
 
   /**
@@ -108,104 +88,101 @@ public record MegatronTokenizerConfig(
    * added to the SentencePieceTokenizer, one id more in the NullTokenizer.
    */
   public MegatronTokenizerConfig upToCore14(int vocabExtraIds) {
-    BosMode bos = type == MegatronTokenizerType.LLAMA2 ? BosMode.PER_TEXT : bosMode;
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        bos,
-        true,
-        false,
-        List.of(),
-        vocabExtraIds,
-        true,
-        eodId,
-        padId,
-        options);
+    Draft draft = new Draft(this);
+    draft.bosMode = type == MegatronTokenizerType.LLAMA2 ? BosMode.PER_TEXT : bosMode;
+    draft.includeSpecialTokens = true;
+    draft.legacy = false;
+    draft.specialTokens = List.of();
+    draft.extraIds = vocabExtraIds;
+    draft.core14 = true;
+    return draft.finish();
   }
 
   /** The same with another bos mode. */
   public MegatronTokenizerConfig withBosMode(BosMode mode) {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        mode,
-        includeSpecialTokens,
-        legacy,
-        specialTokens,
-        extraIds,
-        core14,
-        eodId,
-        padId,
-        options);
+    Draft draft = new Draft(this);
+    draft.bosMode = mode;
+    return draft.finish();
   }
 
   /** The same without a {@code tokenizer.json}'s template. */
   public MegatronTokenizerConfig withoutSpecialTokens() {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        bosMode,
-        false,
-        legacy,
-        specialTokens,
-        extraIds,
-        core14,
-        eodId,
-        padId,
-        options);
+    Draft draft = new Draft(this);
+    draft.includeSpecialTokens = false;
+    return draft.finish();
   }
 
   /** The same as legacy, with these special tokens. */
   public MegatronTokenizerConfig withLegacySpecialTokens(List<String> tokens) {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        bosMode,
-        includeSpecialTokens,
-        true,
-        tokens,
-        extraIds,
-        core14,
-        eodId,
-        padId,
-        options);
+    Draft draft = new Draft(this);
+    draft.legacy = true;
+    draft.specialTokens = tokens;
+    return draft.finish();
   }
 
   /** The same NullTokenizer with ids of its own for end of document and padding. */
   public MegatronTokenizerConfig withNullIds(OptionalInt eod, OptionalInt pad) {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        bosMode,
-        includeSpecialTokens,
-        legacy,
-        specialTokens,
-        extraIds,
-        core14,
-        eod,
-        pad,
-        options);
+    Draft draft = new Draft(this);
+    draft.eodId = eod;
+    draft.padId = pad;
+    return draft.finish();
   }
 
   /** The same, loaded in another way. */
-  public MegatronTokenizerConfig withOptions(TokenizerOptions loading) {
-    return new MegatronTokenizerConfig(
-        type,
-        model,
-        vocabSize,
-        bosMode,
-        includeSpecialTokens,
-        legacy,
-        specialTokens,
-        extraIds,
-        core14,
-        eodId,
-        padId,
-        loading);
+  public MegatronTokenizerConfig withOptions(TokenizerOptions newOptions) {
+    Draft draft = new Draft(this);
+    draft.options = newOptions;
+    return draft.finish();
+  }
+
+  /** The values of a config that is being made. */
+  private static final class Draft {
+    private final MegatronTokenizerType type;
+    private @Nullable Path model;
+    private @Nullable Integer vocabSize;
+    private BosMode bosMode = BosMode.NONE;
+    private boolean includeSpecialTokens = true;
+    private boolean legacy;
+    private List<String> specialTokens = List.of();
+    private int extraIds;
+    private boolean core14;
+    private OptionalInt eodId = OptionalInt.empty();
+    private OptionalInt padId = OptionalInt.empty();
+    private TokenizerOptions options = TokenizerOptions.defaults();
+
+    Draft(MegatronTokenizerType type) {
+      this.type = type;
+    }
+
+    Draft(MegatronTokenizerConfig from) {
+      type = from.type;
+      model = from.model;
+      vocabSize = from.vocabSize;
+      bosMode = from.bosMode;
+      includeSpecialTokens = from.includeSpecialTokens;
+      legacy = from.legacy;
+      specialTokens = from.specialTokens;
+      extraIds = from.extraIds;
+      core14 = from.core14;
+      eodId = from.eodId;
+      padId = from.padId;
+      options = from.options;
+    }
+
+    MegatronTokenizerConfig finish() {
+      return new MegatronTokenizerConfig(
+          type,
+          model,
+          vocabSize,
+          bosMode,
+          includeSpecialTokens,
+          legacy,
+          specialTokens,
+          extraIds,
+          core14,
+          eodId,
+          padId,
+          options);
+    }
   }
 }

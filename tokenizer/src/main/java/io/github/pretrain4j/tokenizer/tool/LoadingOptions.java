@@ -2,6 +2,7 @@ package io.github.pretrain4j.tokenizer.tool;
 
 import io.github.pretrain4j.tokenizer.SpecialTokens;
 import io.github.pretrain4j.tokenizer.TokenizerOptions;
+import io.github.pretrain4j.tokenizer.UnigramScores;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
@@ -24,13 +25,26 @@ final class LoadingOptions {
               + " ${DEFAULT-VALUE}).")
   SpecialTokens specialTokens = SpecialTokens.AS_REFERENCE;
 
+  @Option(
+      names = "--unigram-scores",
+      paramLabel = "HOW",
+      defaultValue = "single-precision",
+      converter = UnigramScoresName.class,
+      description =
+          "How a unigram model's scores are added up: single-precision as SentencePiece 0.2.2 does,"
+              + " mixed-precision as releases before (default: ${DEFAULT-VALUE}).")
+  UnigramScores unigramScores = UnigramScores.SINGLE_PRECISION;
+
   TokenizerOptions toTokenizerOptions() {
     return with(provider);
   }
 
   /** The same with another provider. */
   TokenizerOptions with(@Nullable String name) {
-    TokenizerOptions options = TokenizerOptions.defaults().withSpecialTokens(specialTokens);
+    TokenizerOptions options =
+        TokenizerOptions.defaults()
+            .withSpecialTokens(specialTokens)
+            .withUnigramScores(unigramScores);
     return name == null ? options : options.withProvider(name);
   }
 
@@ -44,6 +58,14 @@ final class LoadingOptions {
     @Override
     public SpecialTokens convert(String name) {
       return SpecialTokens.valueOf(constant(name));
+    }
+  }
+
+  /** Reads {@code mixed-precision} as {@link UnigramScores#MIXED_PRECISION}. */
+  static final class UnigramScoresName implements ITypeConverter<UnigramScores> {
+    @Override
+    public UnigramScores convert(String name) {
+      return UnigramScores.valueOf(constant(name));
     }
   }
 }
