@@ -4,10 +4,13 @@ import io.github.pretrain4j.tokenizer.Encoder;
 import io.github.pretrain4j.tokenizer.Encoding;
 import io.github.pretrain4j.tokenizer.OffsetUnit;
 import io.github.pretrain4j.tokenizer.StreamingDecoder;
+import io.github.pretrain4j.tokenizer.TokenBuffer;
 import io.github.pretrain4j.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * A double: ids 0..255 are bytes, 256 begins and 257 ends a sequence; those and the ones above have
@@ -45,12 +48,35 @@ public final class ByteTokenizer implements Tokenizer {
 
   @Override
   public Encoder newEncoder() {
-    throw new UnsupportedOperationException("generation encodes single texts");
+    return new Encoder() {
+      @Override
+      public int encode(CharSequence text, TokenBuffer out) {
+        byte[] utf8 = text.toString().getBytes(StandardCharsets.UTF_8);
+        return encodeUtf8(utf8, 0, utf8.length, out);
+      }
+
+      @Override
+      public int encodeUtf8(byte[] utf8, int from, int to, TokenBuffer out) {
+        for (int i = from; i < to; i++) {
+          out.add(utf8[i] & 0xff);
+        }
+        return to - from;
+      }
+    };
   }
 
+  /** Each byte has its own place, whatever character it belongs to; only in bytes. */
   @Override
   public Encoding encode(String text, OffsetUnit unit) {
-    throw new UnsupportedOperationException("generation asks for no offsets");
+    if (unit != OffsetUnit.UTF8_BYTES) {
+      throw new IllegalArgumentException("a byte has no place in " + unit);
+    }
+    int[] ids = encode(text);
+    return new Encoding(
+        ids,
+        Arrays.stream(ids).mapToObj(this::piece).toList(),
+        IntStream.range(0, ids.length).toArray(),
+        IntStream.rangeClosed(1, ids.length).toArray());
   }
 
   @Override

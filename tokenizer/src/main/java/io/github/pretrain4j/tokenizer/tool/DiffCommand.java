@@ -46,12 +46,7 @@ final class DiffCommand implements Callable<Integer> {
   @Option(names = "--input", arity = "1..*", required = true, description = "Text or .jsonl files.")
   List<Path> files = List.of();
 
-  @Option(
-      names = "--json-key",
-      split = ",",
-      defaultValue = "text",
-      description = "Keys of the text in .jsonl files (default: ${DEFAULT-VALUE}).")
-  List<String> jsonKeys = List.of();
+  @Mixin JsonKeys json = new JsonKeys();
 
   @Option(
       names = "--show",
@@ -84,7 +79,7 @@ final class DiffCommand implements Callable<Integer> {
     long different = 0;
     long bytes = 0;
     long characters = 0;
-    try (TextSource source = new TextSource(files, jsonKeys)) {
+    try (TextSource source = new TextSource(files, json.keys)) {
       while (source.hasNext()) {
         String text = source.next();
         texts++;

@@ -33,12 +33,7 @@ final class EncodeCommand implements Callable<Integer> {
   @ArgGroup(multiplicity = "1")
   Input input = new Input();
 
-  @Option(
-      names = "--json-key",
-      split = ",",
-      defaultValue = "text",
-      description = "Keys of the text in .jsonl files (default: ${DEFAULT-VALUE}).")
-  List<String> jsonKeys = List.of();
+  @Mixin JsonKeys json = new JsonKeys();
 
   @Option(names = "--pieces", description = "Print the vocabulary's strings instead of ids.")
   boolean pieces;
@@ -73,7 +68,7 @@ final class EncodeCommand implements Callable<Integer> {
     for (String text : input.texts) {
       print(tokenizer, text);
     }
-    try (TextSource texts = new TextSource(input.files, jsonKeys)) {
+    try (TextSource texts = new TextSource(input.files, json.keys)) {
       while (texts.hasNext()) {
         print(tokenizer, texts.next());
       }

@@ -7,7 +7,6 @@ import io.github.pretrain4j.tokenizer.sentencepiece.ExtensionConfig;
 import io.github.pretrain4j.tokenizer.sentencepiece.PieceType;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceTokenizer;
-import io.github.pretrain4j.tokenizer.sentencepiece.TrainingSample;
 import io.github.pretrain4j.tokenizer.sentencepiece.VocabularyExtender;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -21,6 +20,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code extend}: a model and text, or more pieces, in; a model with those pieces out. */
@@ -45,12 +45,7 @@ final class ExtendCommand implements Callable<Integer> {
   @ArgGroup(multiplicity = "1")
   Source source = new Source();
 
-  @Option(
-      names = "--json-key",
-      split = ",",
-      defaultValue = "text",
-      description = "Keys of the text in .jsonl files (default: ${DEFAULT-VALUE}).")
-  List<String> jsonKeys = List.of();
+  @Mixin JsonKeys json = new JsonKeys();
 
   @Option(names = "--output", required = true, description = "The model to write.")
   Path output = Path.of("");
@@ -61,25 +56,7 @@ final class ExtendCommand implements Callable<Integer> {
       description = "Share of characters that get a piece (default: ${DEFAULT-VALUE}).")
   double characterCoverage;
 
-  @Option(
-      names = "--input-sentence-size",
-      defaultValue = "0",
-      description = "Learn from that many random sentences; 0 for all (default: ${DEFAULT-VALUE}).")
-  int inputSentenceSize;
-
-  @Option(
-      names = "--random-seed",
-      defaultValue = "0",
-      description = "Chooses the random sentences (default: ${DEFAULT-VALUE}).")
-  long randomSeed;
-
-  @Option(
-      names = "--max-word-chars",
-      defaultValue = "67108864",
-      description =
-          "Fail if different words have more characters; each takes about 90 bytes (default:"
-              + " ${DEFAULT-VALUE}).")
-  long maxWordChars;
+  @Mixin SampleOptions sample = new SampleOptions();
 
   /** Where new pieces come from. */
   static final class Source {
@@ -147,7 +124,7 @@ final class ExtendCommand implements Callable<Integer> {
 
   private long count() throws IOException {
     long texts = 0;
-    try (TextSource all = new TextSource(source.texts.files, jsonKeys)) {
+    try (TextSource all = new TextSource(source.texts.files, json.keys)) {
       for (; all.hasNext(); texts++) {
         all.next();
       }
@@ -157,11 +134,8 @@ final class ExtendCommand implements Callable<Integer> {
 
   private Extension learn(SentencePieceModel old, long learned) throws IOException {
     ExtensionConfig config =
-        new ExtensionConfig(
-            source.texts.pieces,
-            characterCoverage,
-            new TrainingSample(inputSentenceSize, randomSeed, maxWordChars));
-    try (TextSource all = new TextSource(source.texts.files, jsonKeys)) {
+        new ExtensionConfig(source.texts.pieces, characterCoverage, sample.toTrainingSample());
+    try (TextSource all = new TextSource(source.texts.files, json.keys)) {
       return VocabularyExtender.learn(old, first(all, learned), config, this::progress);
     }
   }
@@ -215,7 +189,7 @@ final class ExtendCommand implements Callable<Integer> {
     long characters = 0;
     long tokensBefore = 0;
     long tokensAfter = 0;
-    try (TextSource all = new TextSource(source.texts.files, jsonKeys)) {
+    try (TextSource all = new TextSource(source.texts.files, json.keys)) {
       for (long i = 0; all.hasNext(); i++) {
         String text = all.next();
         if (i >= learned) {

@@ -6,7 +6,6 @@ import io.github.pretrain4j.tokenizer.sentencepiece.PieceRules;
 import io.github.pretrain4j.tokenizer.sentencepiece.SentencePieceModel;
 import io.github.pretrain4j.tokenizer.sentencepiece.SpecialPieces;
 import io.github.pretrain4j.tokenizer.sentencepiece.TrainerConfig;
-import io.github.pretrain4j.tokenizer.sentencepiece.TrainingSample;
 import io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainer;
 import io.github.pretrain4j.tokenizer.sentencepiece.UnigramTrainerConfig;
 import java.io.IOException;
@@ -19,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code train}: text in, {@code tokenizer.model} out. */
@@ -37,12 +37,7 @@ final class TrainCommand implements Callable<Integer> {
       description = "Text files (a line is a sentence), or .jsonl files with --json-key.")
   List<Path> inputs = List.of();
 
-  @Option(
-      names = "--json-key",
-      split = ",",
-      defaultValue = "text",
-      description = "Keys of the text in .jsonl files (default: ${DEFAULT-VALUE}).")
-  List<String> jsonKeys = List.of();
+  @Mixin JsonKeys json = new JsonKeys();
 
   @Option(
       names = "--output",
@@ -100,25 +95,7 @@ final class TrainCommand implements Callable<Integer> {
       description = "Longest piece in characters (default: ${DEFAULT-VALUE}).")
   int maxPieceLength;
 
-  @Option(
-      names = "--input-sentence-size",
-      defaultValue = "0",
-      description = "Train on that many random sentences; 0 for all (default: ${DEFAULT-VALUE}).")
-  int inputSentenceSize;
-
-  @Option(
-      names = "--random-seed",
-      defaultValue = "0",
-      description = "Chooses the random sentences (default: ${DEFAULT-VALUE}).")
-  long randomSeed;
-
-  @Option(
-      names = "--max-word-chars",
-      defaultValue = "67108864",
-      description =
-          "Fail if different words have more characters; each takes 90 bytes, for unigram 200 (default:"
-              + " ${DEFAULT-VALUE}).")
-  long maxWordChars;
+  @Mixin SampleOptions sample = new SampleOptions();
 
   @Option(
       names = "--seed-sentencepiece-size",
@@ -177,7 +154,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     long start = System.nanoTime();
     SentencePieceModel model;
-    try (TextSource texts = new TextSource(inputs, jsonKeys)) {
+    try (TextSource texts = new TextSource(inputs, json.keys)) {
       model =
           bpe
               ? BpeTrainer.train(texts, config, this::progress)
@@ -213,7 +190,7 @@ final class TrainCommand implements Callable<Integer> {
             maxPieceLength),
         new SpecialPieces(
             unkPiece, bosPiece, eosPiece, padPiece, controlSymbols, userDefinedSymbols),
-        new TrainingSample(inputSentenceSize, randomSeed, maxWordChars));
+        sample.toTrainingSample());
   }
 
   private void progress(String phase, long done, long total) {
