@@ -1,5 +1,6 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.MappedFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;

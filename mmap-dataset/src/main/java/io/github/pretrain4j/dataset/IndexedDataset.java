@@ -1,5 +1,6 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.MappedFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -54,17 +55,17 @@ public final class IndexedDataset implements AutoCloseable {
   }
 
   /** {@code prefix.bin}. */
-  static Path dataFile(Path prefix) {
+  public static Path dataFile(Path prefix) {
     return withSuffix(prefix, ".bin");
   }
 
   /** {@code prefix.idx}. */
-  static Path indexFile(Path prefix) {
+  public static Path indexFile(Path prefix) {
     return withSuffix(prefix, ".idx");
   }
 
   /** A suffix is appended, never substituted: a prefix may contain dots. */
-  static Path withSuffix(Path prefix, String suffix) {
+  public static Path withSuffix(Path prefix, String suffix) {
     Path name = prefix.getFileName();
     if (name == null || name.toString().isEmpty()) {
       throw new IllegalArgumentException("a prefix needs a file name: " + prefix);
@@ -160,7 +161,7 @@ public final class IndexedDataset implements AutoCloseable {
   /** Reads elements that lie inside the data file. */
   private void decode(MappedFile data, long position, int[] target, int targetOffset, int length)
       throws CorruptDatasetException {
-    long bad = data.decode(header.type(), position, target, targetOffset, length);
+    long bad = header.type().decode(data, position, target, targetOffset, length);
     if (bad >= 0) {
       throw new CorruptDatasetException(
           data.path(), bad, "token", "a 32-bit integer", "another " + header.type());
@@ -168,10 +169,10 @@ public final class IndexedDataset implements AutoCloseable {
   }
 
   /** The lengths of {@code count} sequences from {@code first} on, as the index has them. */
-  int[] sequenceLengths(long first, int count) {
+  public int[] sequenceLengths(long first, int count) {
     Objects.checkFromIndexSize(first, count, header.sequenceCount());
     int[] lengths = new int[count];
-    files().index().decode(TokenType.INT32, header.lengthAt(first), lengths, 0, count);
+    TokenType.INT32.decode(files().index(), header.lengthAt(first), lengths, 0, count);
     return lengths;
   }
 
@@ -192,7 +193,7 @@ public final class IndexedDataset implements AutoCloseable {
   }
 
   /** Checks every entry of the index: lengths, pointers and documents. */
-  void verifyIndex() throws IOException {
+  public void verifyIndex() throws IOException {
     Files current = files();
     MappedFile index = current.index();
     long expected = 0;

@@ -1,5 +1,8 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.FileCommit;
+import io.github.pretrain4j.dataset.storage.PendingFile;
+import io.github.pretrain4j.dataset.storage.Scope;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -113,18 +116,18 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     requireOpen();
     Objects.checkFromIndexSize(offset, length, tokens.length);
     type.requireFit(tokens, offset, length);
-    data.putTokens(type, tokens, offset, length);
+    type.append(tokens, offset, length, data);
     addLength(length);
   }
 
   /** Appends the bytes of sequences that {@link #addLength} declares. */
-  void addEncoded(byte[] bytes, int offset, int length) throws IOException {
+  public void addEncoded(byte[] bytes, int offset, int length) throws IOException {
     requireOpen();
     data.put(bytes, offset, length);
   }
 
   /** Declares a sequence of this many tokens, whose bytes {@link #addEncoded} got or will get. */
-  void addLength(int length) throws IOException {
+  public void addLength(int length) throws IOException {
     lengths.putInt(length);
     sequenceCount++;
   }
@@ -148,15 +151,15 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   }
 
   /** The two files, in the order in which they must appear. */
-  List<PendingFile> files() {
+  public List<PendingFile> files() {
     return List.of(data, index);
   }
 
   /** SHA-256 of both files, from {@link #seal}. */
-  record Hashes(String data, String index) {}
+  public record Hashes(String data, String index) {}
 
   /** Writes the index and flushes both files to disk. */
-  Hashes seal() throws IOException {
+  public Hashes seal() throws IOException {
     requireOpen();
     if (documentedSequenceCount != sequenceCount) {
       throw new IllegalStateException("the last document was not ended");

@@ -1,5 +1,8 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.MappedFile;
+import io.github.pretrain4j.dataset.storage.PendingFile;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
@@ -93,7 +96,7 @@ public enum TokenType {
    *
    * @throws IllegalArgumentException for one that it cannot
    */
-  void requireFit(int[] ids, int offset, int length) {
+  public void requireFit(int[] ids, int offset, int length) {
     for (int i = offset; i < offset + length; i++) {
       int id = ids[i];
       if (id < minimum || id > maximum) {
@@ -104,7 +107,7 @@ public enum TokenType {
   }
 
   /** Stores ids that {@link #requireFit} at {@code target}'s position. */
-  void encode(int[] ids, int offset, int length, ByteBuffer target) {
+  public void encode(int[] ids, int offset, int length, ByteBuffer target) {
     ByteBuffer out = target.order(ByteOrder.LITTLE_ENDIAN);
     switch (this) {
       case UINT8, INT8 -> {
@@ -199,6 +202,41 @@ public enum TokenType {
           ids[offset + i] = (int) value;
         }
       }
+    }
+    return -1;
+  }
+
+  /** Appends ids that {@link #requireFit} to a file. */
+  public void append(int[] ids, int offset, int length, PendingFile file) throws IOException {
+    int from = offset;
+    int end = offset + length;
+    while (from < end) {
+      ByteBuffer buffer = file.reserve(bytes);
+      int count = Math.min(end - from, buffer.remaining() / bytes);
+      encode(ids, from, count, buffer);
+      from += count;
+    }
+  }
+
+  /**
+   * Reads elements, which the caller knows to lie inside the file.
+   *
+   * @return byte offset of the first element that is no {@code int}, or -1 if all were read
+   */
+  public long decode(MappedFile file, long offset, int[] target, int targetOffset, int length) {
+    long position = offset;
+    int done = 0;
+    while (done < length) {
+      // The last element of a chunk may reach into the overlap.
+      long whole = (file.chunkEnd(position) - position + bytes - 1) / bytes;
+      int count = (int) Math.min(length - done, whole);
+      int bad =
+          decode(file.chunk(position), file.inChunk(position), target, targetOffset + done, count);
+      if (bad >= 0) {
+        return position + (long) bad * bytes;
+      }
+      done += count;
+      position += (long) count * bytes;
     }
     return -1;
   }

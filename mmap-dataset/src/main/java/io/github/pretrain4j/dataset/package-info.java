@@ -3,10 +3,10 @@
  *
  * <p>Start with {@link io.github.pretrain4j.dataset.IndexedDataset} and {@link
  * io.github.pretrain4j.dataset.IndexedDatasetWriter} for the files, {@link
- * io.github.pretrain4j.dataset.Preprocessor} for JSONL to dataset, {@link
- * io.github.pretrain4j.dataset.GptDataset} for dataset to samples, {@link
- * io.github.pretrain4j.dataset.PretrainingSampler} for samples to batches. Bytes, samples and their
- * order are those of Megatron-LM; core 0.19 unless a class says otherwise.
+ * io.github.pretrain4j.dataset.preprocess.Preprocessor} for JSONL to dataset, {@link
+ * io.github.pretrain4j.dataset.gpt.GptDataset} for dataset to samples, {@link
+ * io.github.pretrain4j.dataset.gpt.PretrainingSampler} for samples to batches. Bytes, samples and
+ * their order are those of Megatron-LM; core 0.19 unless a class says otherwise.
  *
  * <h2>The files of a dataset</h2>
  *
@@ -35,33 +35,13 @@
  * equal ones are an empty document. A sequence may have no tokens. A text of one string is a
  * document of one sequence.
  *
- * <h2>The cache files of a GPT dataset</h2>
- *
- * <p>A description (JSON, {@link io.github.pretrain4j.dataset.GptDataset#description}) says all
- * that the indices depend on; its MD5 starts the names {@code HASH-GPTDataset-SPLIT-}:
- *
- * <pre>
- * description.txt      the description
- * document_index.npy   i32 [epochs * sequences]  sequences in shuffled order, epoch by epoch
- * sample_index.npy     i32 [samples + 1, 2]      (place in document_index, token offset) of each
- *                                                sample's first token, and the end
- * shuffle_index.npy    u32 [samples]             the order in which samples are served
- * </pre>
- *
- * <p>{@code .npy} is numpy's format: {@code 93 "NUMPY" 01 00}, the length of the header (u16), a
- * Python dict padded with spaces so that the elements start at byte 128, the elements.
- *
  * <h2>Who does what</h2>
  *
  * <ul>
- *   <li>Files: {@code MappedFile} and {@code IndexHeader} read; {@code PendingFile} writes beside,
- *       {@code FileCommit} renames, the file that makes the rest visible last.
- *   <li>JSONL: {@code LineBlockReader} cuts blocks of lines, {@code LineParser} takes texts out of
- *       a line, {@code EncodedBlock} is what a worker makes of a block, {@code PreprocessPipeline}
- *       owns the threads and the order.
- *   <li>Samples: {@code SplitMatrix} cuts splits, {@code GptIndex} builds the three arrays with
- *       {@code NumpyRandom}, {@code GptIndexCache} keeps them as {@code NpyFile}s, {@code
- *       PythonJson} writes the description.
+ *   <li>{@code storage}: bytes and files; knows nothing of datasets.
+ *   <li>This package: the two files, {@code IndexHeader} and {@code TokenType}.
+ *   <li>{@code preprocess}: JSONL to datasets.
+ *   <li>{@code gpt}: datasets to samples.
  * </ul>
  */
 @NullMarked

@@ -42,36 +42,6 @@ class DatasetDamageTest {
     return replay == null ? LongStream.range(0, 40) : LongStream.of(replay);
   }
 
-  /** What can happen to a file. */
-  enum Damage {
-    EMPTY {
-      @Override
-      byte[] apply(byte[] bytes, Random random) {
-        return new byte[0];
-      }
-    },
-    CUT {
-      @Override
-      byte[] apply(byte[] bytes, Random random) {
-        return Arrays.copyOf(bytes, random.nextInt(bytes.length));
-      }
-    },
-    ZEROED {
-      @Override
-      byte[] apply(byte[] bytes, Random random) {
-        return new byte[bytes.length];
-      }
-    },
-    GROWN {
-      @Override
-      byte[] apply(byte[] bytes, Random random) {
-        return Arrays.copyOf(bytes, bytes.length + 1 + random.nextInt(9));
-      }
-    };
-
-    abstract byte[] apply(byte[] bytes, Random random);
-  }
-
   @BeforeEach
   void write() throws IOException {
     prefix = temporary.resolve("x");

@@ -18,11 +18,11 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Finds and reads reference files: small ones in the resources, all of them in a shared folder. */
-final class Golden {
+public final class Golden {
   private Golden() {}
 
   /** The reference files that come with the module. */
-  static Path resources() {
+  public static Path resources() {
     try {
       return Path.of(Objects.requireNonNull(Golden.class.getResource("/golden")).toURI());
     } catch (URISyntaxException e) {
@@ -31,7 +31,7 @@ final class Golden {
   }
 
   /** All reference files, if a folder above the working directory has them beside it. */
-  static @Nullable Path shared() {
+  public static @Nullable Path shared() {
     for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
       Path golden = at.resolve("shared").resolve("golden");
       if (Files.isDirectory(golden)) {
@@ -42,13 +42,13 @@ final class Golden {
   }
 
   /** The places that have reference files. */
-  static List<Path> roots() {
+  public static List<Path> roots() {
     Path shared = shared();
     return shared == null ? List.of(resources()) : List.of(resources(), shared);
   }
 
   /** A JSON file as maps, lists, strings, longs, doubles, booleans and nulls. */
-  static @Nullable Object json(Path file) throws IOException {
+  public static @Nullable Object json(Path file) throws IOException {
     try (JsonParser parser = new JsonFactory().createParser(file.toFile())) {
       parser.nextToken();
       return value(parser);
@@ -96,7 +96,7 @@ final class Golden {
   }
 
   /** An array of a {@code .npy} file, of 32-bit or 8-bit integers, read without the library. */
-  static int[] npy(Path file) throws IOException {
+  public static int[] npy(Path file) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
     int header = bytes.getShort(8);
     byte[] dict = new byte[header];

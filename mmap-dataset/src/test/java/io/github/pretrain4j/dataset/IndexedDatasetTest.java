@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.pretrain4j.dataset.storage.MappedFile;
+import io.github.pretrain4j.dataset.storage.PendingFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -300,7 +302,7 @@ class IndexedDatasetTest {
     for (TokenType type : List.of(TokenType.UINT8, TokenType.INT16, TokenType.INT32)) {
       int offset = random.nextInt(Math.min(bytes.length, 9));
       int[] ids = new int[(bytes.length - offset) / type.bytes()];
-      assertEquals(-1, mapped.decode(type, offset, ids, 0, ids.length));
+      assertEquals(-1, type.decode(mapped, offset, ids, 0, ids.length));
       int[] reference = new int[ids.length];
       type.decode(expected, offset, reference, 0, ids.length);
       assertArrayEquals(reference, ids);

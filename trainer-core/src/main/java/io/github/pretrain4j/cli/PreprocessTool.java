@@ -1,6 +1,6 @@
 package io.github.pretrain4j.cli;
 
-import io.github.pretrain4j.dataset.Preprocessor;
+import io.github.pretrain4j.dataset.preprocess.Preprocessor;
 import io.github.pretrain4j.tokenizer.megatron.BosMode;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;

@@ -1,7 +1,7 @@
 package io.github.pretrain4j.train;
 
-import io.github.pretrain4j.dataset.GptDataset;
-import io.github.pretrain4j.dataset.GptSample;
+import io.github.pretrain4j.dataset.gpt.GptDataset;
+import io.github.pretrain4j.dataset.gpt.GptSample;
 import io.github.pretrain4j.tensor.TokenBatch;
 import java.io.IOException;
 

@@ -1,8 +1,8 @@
 package io.github.pretrain4j.train;
 
-import io.github.pretrain4j.dataset.GptDataset;
-import io.github.pretrain4j.dataset.GptDatasetConfig;
-import io.github.pretrain4j.dataset.PretrainingSampler;
+import io.github.pretrain4j.dataset.gpt.GptDataset;
+import io.github.pretrain4j.dataset.gpt.GptDatasetConfig;
+import io.github.pretrain4j.dataset.gpt.PretrainingSampler;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -1,7 +1,7 @@
 package io.github.pretrain4j.train;
 
-import io.github.pretrain4j.dataset.GptDatasetConfig;
-import io.github.pretrain4j.dataset.TokenizerDescription;
+import io.github.pretrain4j.dataset.gpt.GptDatasetConfig;
+import io.github.pretrain4j.dataset.gpt.TokenizerDescription;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;

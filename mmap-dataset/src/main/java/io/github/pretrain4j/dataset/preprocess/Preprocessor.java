@@ -1,0 +1,221 @@
+package io.github.pretrain4j.dataset.preprocess;
+
+import io.github.pretrain4j.dataset.IndexedDataset;
+import io.github.pretrain4j.dataset.IndexedDatasetWriter;
+import io.github.pretrain4j.dataset.TokenType;
+import io.github.pretrain4j.dataset.storage.FileCommit;
+import io.github.pretrain4j.dataset.storage.PendingFile;
+import io.github.pretrain4j.dataset.storage.Scope;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+
+/**
+ * Turns JSONL into Megatron datasets, with the bytes that Megatron's {@code preprocess_data.py}
+ * writes, whatever the number of workers.
+ *
+ * <p>One line is one document. For each key its value is a text, or an array of texts that become
+ * one sequence each. Sequences without tokens are left out; a document without sequences is kept as
+ * an empty one. With {@code appendEod} the eod is part of the last sequence of each document that
+ * has one. A blank line, a missing key or a value of another type is an error, as it is there.
+ *
+ * <p>One thread reads, {@code workers} threads parse and encode, and the calling thread writes, in
+ * the order of the input. The text under way is limited to a fraction of the heap.
+ */
+public final class Preprocessor {
+  private Preprocessor() {}
+
+  /**
+   * What to preprocess and how.
+   *
+   * @param inputs JSONL files, read in this order
+   * @param outputPrefix path of the outputs up to {@code _KEY_document.bin}
+   * @param jsonKeys the fields whose texts are encoded, each into a dataset of its own
+   * @param appendEod whether each document that is not empty ends with the eod
+   * @param eodId the id of the eod
+   * @param vocabularySize number of ids of the tokenizer, without padding; decides the token type
+   * @param workers threads that parse and encode
+   */
+  public record Config(
+      List<Path> inputs,
+      Path outputPrefix,
+      List<String> jsonKeys,
+      boolean appendEod,
+      int eodId,
+      int vocabularySize,
+      int workers) {
+    /** Checks and copies. */
+    public Config {
+      inputs = List.copyOf(inputs);
+      jsonKeys = List.copyOf(jsonKeys);
+      if (inputs.isEmpty()) {
+        throw new IllegalArgumentException("no input");
+      }
+      if (jsonKeys.isEmpty()) {
+        throw new IllegalArgumentException("no JSON key");
+      }
+      if (new HashSet<>(jsonKeys).size() != jsonKeys.size()) {
+        throw new IllegalArgumentException("a JSON key is given twice: " + jsonKeys);
+      }
+      for (String key : jsonKeys) {
+        if (key.isEmpty() || key.indexOf('/') >= 0 || key.indexOf('\\') >= 0) {
+          throw new IllegalArgumentException("a JSON key that can name no file: \"" + key + "\"");
+        }
+      }
+      if (workers < 1) {
+        throw new IllegalArgumentException("workers must be positive: " + workers);
+      }
+      TokenType type = TokenType.forVocabularySize(vocabularySize);
+      if (appendEod) {
+        type.requireFit(new int[] {eodId}, 0, 1);
+      }
+    }
+
+    /** The prefix of a key's dataset: {@code PREFIX_KEY_document}. */
+    public Path datasetPrefix(String key) {
+      return IndexedDataset.withSuffix(outputPrefix, "_" + key + "_document");
+    }
+  }
+
+  /** Is told how far the work is, on the thread that called {@link #run}. */
+  @FunctionalInterface
+  public interface ProgressListener {
+    /** Does nothing. */
+    ProgressListener NONE = (documents, bytes, totalBytes) -> {};
+
+    /**
+     * Called after each piece of input has been written.
+     *
+     * @param documents lines done
+     * @param bytes bytes of input done
+     * @param totalBytes bytes of input in all
+     */
+    void progress(long documents, long bytes, long totalBytes);
+  }
+
+  /** A file that was made. */
+  public record OutputFile(Path path, long bytes, String sha256) {}
+
+  /**
+   * The dataset of one key.
+   *
+   * @param key the JSON key
+   * @param prefix path of its files without {@code .bin} and {@code .idx}
+   * @param documents documents, empty ones included
+   * @param sequences sequences
+   * @param tokens tokens, eods included
+   * @param data the {@code .bin} file
+   * @param index the {@code .idx} file
+   */
+  public record Output(
+      String key,
+      Path prefix,
+      long documents,
+      long sequences,
+      long tokens,
+      OutputFile data,
+      OutputFile index) {}
+
+  /**
+   * What was done.
+   *
+   * @param documents lines read
+   * @param inputBytes bytes read
+   * @param outputs one dataset for each key, in the order of the keys
+   */
+  public record Report(long documents, long inputBytes, List<Output> outputs) {
+    /** Copies. */
+    public Report {
+      outputs = List.copyOf(outputs);
+    }
+  }
+
+  /**
+   * Encodes all inputs. The outputs appear when everything is written; after a failure nothing new
+   * is there and older files of these names are untouched.
+   *
+   * @param config what and how
+   * @param encoder the tokenizer
+   * @param listener is told of progress
+   * @throws MalformedLineException for the first line that is not as it should be
+   * @throws IllegalArgumentException if the encoder gives an id that the token type cannot hold
+   */
+  public static Report run(Config config, TokenEncoder encoder, ProgressListener listener)
+      throws IOException {
+    return run(config, encoder, listener, FileCommit.StepListener.NONE);
+  }
+
+  /** For tests: with a listener to the steps of the commit. */
+  static Report run(
+      Config config,
+      TokenEncoder encoder,
+      ProgressListener listener,
+      FileCommit.StepListener commitListener)
+      throws IOException {
+    long totalBytes = 0;
+    for (Path input : config.inputs()) {
+      if (!Files.isRegularFile(input)) {
+        throw new NoSuchFileException(
+            input.toString(), null, Files.exists(input) ? "not a file" : "no such file");
+      }
+      totalBytes += Files.size(input);
+    }
+    TokenType type = TokenType.forVocabularySize(config.vocabularySize());
+    Scope opened = new Scope();
+    try {
+      List<IndexedDatasetWriter> writers = new ArrayList<>();
+      for (String key : config.jsonKeys()) {
+        IndexedDatasetWriter writer = IndexedDatasetWriter.create(config.datasetPrefix(key), type);
+        opened.add(writer::close);
+        writers.add(writer);
+      }
+      Report report;
+      try (PreprocessPipeline pipeline = PreprocessPipeline.start(config, encoder)) {
+        pipeline.writeTo(writers, listener, totalBytes);
+        report = finish(config, writers, pipeline, commitListener);
+      }
+      opened.close();
+      return report;
+    } catch (IOException | RuntimeException | Error e) {
+      opened.closeAfter(e);
+      throw e;
+    }
+  }
+
+  private static Report finish(
+      Config config,
+      List<IndexedDatasetWriter> writers,
+      PreprocessPipeline pipeline,
+      FileCommit.StepListener commitListener)
+      throws IOException {
+    List<Output> outputs = new ArrayList<>();
+    List<PendingFile> dataFiles = new ArrayList<>();
+    List<PendingFile> indexFiles = new ArrayList<>();
+    for (int i = 0; i < writers.size(); i++) {
+      IndexedDatasetWriter writer = writers.get(i);
+      IndexedDatasetWriter.Hashes hashes = writer.seal();
+      PendingFile data = writer.files().get(0);
+      PendingFile index = writer.files().get(1);
+      dataFiles.add(data);
+      indexFiles.add(index);
+      String key = config.jsonKeys().get(i);
+      outputs.add(
+          new Output(
+              key,
+              config.datasetPrefix(key),
+              writer.documentCount(),
+              writer.sequenceCount(),
+              writer.tokenCount(),
+              new OutputFile(data.target(), data.bytes(), hashes.data()),
+              new OutputFile(index.target(), index.bytes(), hashes.index())));
+    }
+    List<PendingFile> files = new ArrayList<>(dataFiles);
+    files.addAll(indexFiles);
+    FileCommit.commit(files, commitListener);
+    return new Report(pipeline.documents(), pipeline.bytes(), outputs);
+  }
+}

@@ -1,0 +1,203 @@
+package io.github.pretrain4j.dataset.storage;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * A file being written beside the place where it will appear: {@code NAME.<random>.partial}.
+ *
+ * <p>Little-endian values are appended through a buffer. {@link #seal} writes the rest, flushes it
+ * to disk and closes the file; {@link FileCommit} then renames it. {@link #close} without a commit
+ * deletes it. A process that is killed leaves {@code .partial} files and nothing else. Not
+ * thread-safe.
+ */
+public final class PendingFile implements Closeable {
+  private static final int BUFFER_BYTES = 1 << 16;
+
+  private final Path target;
+  private final Path path;
+  private final FileChannel channel;
+  private final MessageDigest digest = sha256();
+  private final ByteBuffer buffer =
+      ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+  private long flushedBytes;
+  private boolean failed;
+  private boolean moved;
+
+  private PendingFile(Path target, Path path, FileChannel channel) {
+    this.target = target;
+    this.path = path;
+    this.channel = channel;
+  }
+
+  /** Starts a file that will be {@code target}. */
+  public static PendingFile create(Path target) throws IOException {
+    Path directory = target.toAbsolutePath().getParent();
+    if (directory == null || !Files.isDirectory(directory)) {
+      throw new FileSystemException(target.toString(), null, "its directory does not exist");
+    }
+    Path path =
+        target.resolveSibling(
+            String.format(
+                "%s.%016x.partial", target.getFileName(), ThreadLocalRandom.current().nextLong()));
+    return open(target, path, StandardOpenOption.CREATE_NEW);
+  }
+
+  /** With the file beside given; for tests, which choose one that cannot be written. */
+  public static PendingFile open(Path target, Path path, OpenOption... options) throws IOException {
+    Set<OpenOption> all = new HashSet<>(List.of(options));
+    all.add(StandardOpenOption.READ);
+    all.add(StandardOpenOption.WRITE);
+    try {
+      return new PendingFile(target, path, FileChannel.open(path, all));
+    } catch (IOException e) {
+      throw cannotWrite(target, e);
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+
+  private static FileSystemException cannotWrite(Path file, IOException cause) {
+    String reason =
+        cause instanceof java.nio.file.AccessDeniedException
+            ? "permission denied"
+            : cause.getMessage();
+    FileSystemException failure =
+        new FileSystemException(file.toString(), null, "cannot write: " + reason);
+    failure.initCause(cause);
+    return failure;
+  }
+
+  /** Where the file will appear. */
+  public Path target() {
+    return target;
+  }
+
+  /** Where the file is until then. */
+  public Path path() {
+    return path;
+  }
+
+  /** Bytes appended so far. */
+  public long bytes() {
+    return flushedBytes + buffer.position();
+  }
+
+  /** Appends four bytes. */
+  public void putInt(int value) throws IOException {
+    reserve(4);
+    buffer.putInt(value);
+  }
+
+  /** Appends eight bytes. */
+  public void putLong(long value) throws IOException {
+    reserve(8);
+    buffer.putLong(value);
+  }
+
+  /** Appends some bytes of an array. */
+  public void put(byte[] bytes, int offset, int length) throws IOException {
+    int from = offset;
+    int end = offset + length;
+    while (from < end) {
+      reserve(1);
+      int count = Math.min(end - from, buffer.remaining());
+      buffer.put(bytes, from, count);
+      from += count;
+    }
+  }
+
+  /** Appends an array. */
+  public void put(byte[] bytes) throws IOException {
+    put(bytes, 0, bytes.length);
+  }
+
+  /**
+   * The little-endian buffer that bytes are appended to, with room for at least this many more, up
+   * to {@value #BUFFER_BYTES}; for callers that fill it themselves.
+   */
+  public ByteBuffer reserve(int bytes) throws IOException {
+    if (buffer.remaining() < bytes) {
+      flush();
+    }
+    return buffer;
+  }
+
+  /** Hands everything appended to the operating system. */
+  public void flush() throws IOException {
+    if (failed) {
+      throw new FileSystemException(target.toString(), null, "an earlier write failed");
+    }
+    failed = true; // until it is known to be written
+    buffer.flip();
+    digest.update(buffer.array(), 0, buffer.limit());
+    try {
+      while (buffer.hasRemaining()) {
+        flushedBytes += channel.write(buffer);
+      }
+    } catch (IOException e) {
+      throw cannotWrite(target, e);
+    }
+    buffer.clear();
+    failed = false;
+  }
+
+  /** Reads back what was flushed, from this byte on, until the buffer is full. */
+  public void readBack(long position, ByteBuffer into) throws IOException {
+    long at = position;
+    while (into.hasRemaining()) {
+      int count = channel.read(into, at);
+      if (count < 0) {
+        throw new FileSystemException(path.toString(), null, "was cut while it was written");
+      }
+      at += count;
+    }
+  }
+
+  /** Writes the rest, flushes it to disk, closes the file, and returns its SHA-256. */
+  public String seal() throws IOException {
+    flush();
+    try {
+      channel.force(true);
+      channel.close();
+    } catch (IOException e) {
+      throw cannotWrite(target, e);
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** Told by {@link FileCommit}: nothing is left to delete. */
+  void moved() {
+    moved = true;
+  }
+
+  /** Deletes the file unless it was committed. Idempotent. */
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (!moved) {
+      Files.deleteIfExists(path);
+    }
+  }
+}
