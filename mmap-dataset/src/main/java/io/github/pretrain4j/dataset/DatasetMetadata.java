@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * @param tool the program that made it, and its version
  * @param tokenizer the tokenizer, or null if it is not known
  * @param key the JSON key whose texts these are
- * @param level {@code document} or {@code sentence}
+ * @param level what one sequence is, as in the name of the file: a document or a sentence
  * @param appendEod whether every document that is not empty ends with the eod
  * @param type what one token is in the {@code .bin}
  * @param documents documents, empty ones included
@@ -244,7 +244,7 @@ public record DatasetMetadata(
   private static void requireSameTokens(DatasetMetadata first, DatasetMetadata part) {
     TokenizerIdentity one = first.tokenizer;
     TokenizerIdentity other = part.tokenizer;
-    boolean same = one == null || other == null ? one == other : one.sameAs(other);
+    boolean same = (one == null || other == null) ? Objects.equals(one, other) : one.sameAs(other);
     if (!same) {
       throw new IllegalArgumentException(
           "datasets of different tokenizers: " + orUnknown(one) + " and " + orUnknown(other));

@@ -85,7 +85,7 @@ final class DatasetMetadataParser {
           number(fields, "tokens"),
           sources(value(fields, "sources")));
     } catch (IllegalArgumentException e) {
-      throw corrupt(end, "content", "consistent values", e.getMessage());
+      throw corrupt(end, "content", "consistent values", String.valueOf(e.getMessage()));
     }
   }
 
@@ -97,9 +97,9 @@ final class DatasetMetadataParser {
     return sources;
   }
 
-  /** An object with exactly these fields; each value is checked by {@link #value(JsonParser)}. */
-  private Map<String, @Nullable Object> object(
-      JsonParser json, String expected, Set<String> names) throws IOException {
+  /** An object with exactly these fields, each value of its kind. */
+  private Map<String, @Nullable Object> object(JsonParser json, String expected, Set<String> names)
+      throws IOException {
     require(json, JsonToken.START_OBJECT, expected);
     long start = offset(json);
     Map<String, @Nullable Object> fields = new HashMap<>();
@@ -121,40 +121,43 @@ final class DatasetMetadataParser {
   }
 
   private @Nullable Object value(JsonParser json, String name) throws IOException {
-    switch (name) {
-      case "format":
-        long format = number(json);
-        if (format != DatasetMetadata.FORMAT) {
-          throw corrupt(offset(json), "format", DatasetMetadata.FORMAT, format);
-        }
-        return format;
-      case "documents", "sequences", "tokens", "bytes":
-        return number(json);
-      case "vocabulary_size":
-        return integer(json);
-      case "eod_id":
-        return json.currentToken() == JsonToken.VALUE_NULL ? null : integer(json);
-      case "append_eod":
-        if (json.currentToken() != JsonToken.VALUE_TRUE) {
-          require(json, JsonToken.VALUE_FALSE, "true or false");
-        }
-        return json.getBooleanValue();
-      case "token_type":
-        return tokenType(json);
-      case "tokenizer":
-        return json.currentToken() == JsonToken.VALUE_NULL ? null : tokenizer(json);
-      case "sources":
-        require(json, JsonToken.START_ARRAY, "an array of sources");
-        List<Object> sources = new ArrayList<>();
-        while (json.nextToken() != JsonToken.END_ARRAY) {
-          sources.add(source(json));
-        }
-        return sources;
-      case "sha256":
-        return json.currentToken() == JsonToken.VALUE_NULL ? null : text(json);
-      default:
-        return text(json);
+    boolean isNull = json.currentToken() == JsonToken.VALUE_NULL;
+    return switch (name) {
+      case "format" -> format(json);
+      case "documents", "sequences", "tokens", "bytes" -> number(json);
+      case "vocabulary_size" -> integer(json);
+      case "eod_id" -> isNull ? null : integer(json);
+      case "append_eod" -> truth(json);
+      case "token_type" -> tokenType(json);
+      case "tokenizer" -> isNull ? null : tokenizer(json);
+      case "sources" -> sources(json);
+      case "sha256" -> isNull ? null : text(json);
+      default -> text(json);
+    };
+  }
+
+  private long format(JsonParser json) throws IOException {
+    long format = number(json);
+    if (format != DatasetMetadata.FORMAT) {
+      throw corrupt(offset(json), "format", DatasetMetadata.FORMAT, format);
     }
+    return format;
+  }
+
+  private boolean truth(JsonParser json) throws IOException {
+    if (json.currentToken() != JsonToken.VALUE_TRUE) {
+      require(json, JsonToken.VALUE_FALSE, "true or false");
+    }
+    return json.getBooleanValue();
+  }
+
+  private List<Object> sources(JsonParser json) throws IOException {
+    require(json, JsonToken.START_ARRAY, "an array of sources");
+    List<Object> sources = new ArrayList<>();
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      sources.add(source(json));
+    }
+    return sources;
   }
 
   private TokenizerIdentity tokenizer(JsonParser json) throws IOException {
@@ -167,7 +170,7 @@ final class DatasetMetadataParser {
           (Integer) value(fields, "vocabulary_size"),
           (Integer) fields.get("eod_id"));
     } catch (IllegalArgumentException e) {
-      throw corrupt(offset(json), "tokenizer", "a valid one", e.getMessage());
+      throw corrupt(offset(json), "tokenizer", "a valid one", String.valueOf(e.getMessage()));
     }
   }
 
@@ -183,7 +186,7 @@ final class DatasetMetadataParser {
           text(fields, "sha256"),
           number(fields, "documents"));
     } catch (IllegalArgumentException e) {
-      throw corrupt(offset(json), "source", "a valid one", e.getMessage());
+      throw corrupt(offset(json), "source", "a valid one", String.valueOf(e.getMessage()));
     }
   }
 

@@ -216,8 +216,7 @@ class DatasetMetadataTest {
         () ->
             DatasetMetadata.merge(
                 List.of(metadata(TOKENIZER, "text", 4), metadata(null, "text", 5))));
-    TokenizerIdentity moved =
-        new TokenizerIdentity("Llama2Tokenizer", "elsewhere", HASH, 32000, 2);
+    TokenizerIdentity moved = new TokenizerIdentity("Llama2Tokenizer", "elsewhere", HASH, 32000, 2);
     assertTrue(TOKENIZER.sameAs(moved));
   }
 }

@@ -30,7 +30,7 @@ public final class PreprocessTool extends CommandLineTool {
   void declare(CommandSpec spec) {
     spec.addOption(
         option("--input", List.class, "FILE", "JSONL files, read in this order")
-            .auxiliaryTypes(Path.class)
+            .auxiliaryTypes(String.class)
             .arity("1..*")
             .required(true)
             .build());
@@ -101,17 +101,19 @@ public final class PreprocessTool extends CommandLineTool {
   @Override
   int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
     MegatronTokenizer tokenizer = MegatronTokenizer.open(tokenizer(options));
-    boolean appendEod = options.hasMatchedOption("--append-eod");
     Path prefix = options.matchedOptionValue("--output-prefix", Path.of(""));
     Preprocessor.Config config =
-        new Preprocessor.Config(
-            options.matchedOptionValue("--input", List.<Path>of()),
-            prefix,
-            options.matchedOptionValue("--json-keys", List.of("text")),
-            appendEod,
-            appendEod ? eodId(tokenizer) : 0,
-            tokenizer.vocabularySize(),
-            options.matchedOptionValue("--workers", Runtime.getRuntime().availableProcessors()));
+        Preprocessor.Config.of(
+                options.matchedOptionValue("--input", List.<String>of()),
+                prefix,
+                tokenizer.vocabularySize())
+            .withJsonKeys(options.matchedOptionValue("--json-keys", List.of("text")))
+            .withWorkers(
+                options.matchedOptionValue(
+                    "--workers", Runtime.getRuntime().availableProcessors()));
+    if (options.hasMatchedOption("--append-eod")) {
+      config = config.withEod(eodId(tokenizer));
+    }
     Path folder = prefix.toAbsolutePath().getParent();
     if (folder != null) {
       Files.createDirectories(folder);

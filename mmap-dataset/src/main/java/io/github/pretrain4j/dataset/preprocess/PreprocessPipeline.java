@@ -5,6 +5,7 @@ import com.google.common.util.concurrent.Uninterruptibles;
 import io.github.pretrain4j.dataset.IndexedDatasetWriter;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -93,7 +94,8 @@ final class PreprocessPipeline implements AutoCloseable {
   // ---- the reader's thread
 
   private void read(int maxLineBytes) {
-    try (LineBlockReader blocks = new LineBlockReader(config.inputs(), BLOCK_BYTES, maxLineBytes)) {
+    List<Path> inputs = config.inputs().stream().map(Path::of).toList();
+    try (LineBlockReader blocks = new LineBlockReader(inputs, BLOCK_BYTES, maxLineBytes)) {
       while (true) {
         LineBlock block = blocks.next();
         if (block == null) {

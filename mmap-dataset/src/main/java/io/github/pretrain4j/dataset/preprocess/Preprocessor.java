@@ -3,6 +3,7 @@ package io.github.pretrain4j.dataset.preprocess;
 import io.github.pretrain4j.dataset.IndexedDataset;
 import io.github.pretrain4j.dataset.IndexedDatasetWriter;
 import io.github.pretrain4j.dataset.TokenType;
+import io.github.pretrain4j.dataset.TokenizerIdentity;
 import io.github.pretrain4j.dataset.storage.FileCommit;
 import io.github.pretrain4j.dataset.storage.PendingFile;
 import io.github.pretrain4j.dataset.storage.Scope;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns JSONL into Megatron datasets, with the bytes that Megatron's {@code preprocess_data.py}
@@ -30,24 +32,34 @@ public final class Preprocessor {
   private Preprocessor() {}
 
   /**
-   * What to preprocess and how.
+   * What to preprocess and how. Made by {@link #of}, then changed by its {@code with} methods.
    *
    * @param inputs JSONL files, read in this order
    * @param outputPrefix path of the outputs up to {@code _KEY_document.bin}
    * @param jsonKeys the fields whose texts are encoded, each into a dataset of its own
    * @param appendEod whether each document that is not empty ends with the eod
-   * @param eodId the id of the eod
+   * @param eodId the id of the eod; 0 without {@code appendEod}
    * @param vocabularySize number of ids of the tokenizer, without padding; decides the token type
-   * @param workers threads that parse and encode
+   * @param workers threads that parse and encode; a multiple of the partitions
+   * @param badLines what becomes of a line that cannot become a document
+   * @param maxBad how many such lines may be left out before the run ends
+   * @param partitions how lines are dealt out
+   * @param tokenizer what the sidecars say of the tokenizer, or null for nothing
+   * @param restart whether what an earlier run left to resume is deleted first
    */
   public record Config(
-      List<Path> inputs,
+      List<String> inputs,
       Path outputPrefix,
       List<String> jsonKeys,
       boolean appendEod,
       int eodId,
       int vocabularySize,
-      int workers) {
+      int workers,
+      BadLinePolicy badLines,
+      long maxBad,
+      Partitions partitions,
+      @Nullable TokenizerIdentity tokenizer,
+      boolean restart) {
     /** Checks and copies. */
     public Config {
       inputs = List.copyOf(inputs);
@@ -69,15 +81,139 @@ public final class Preprocessor {
       if (workers < 1) {
         throw new IllegalArgumentException("workers must be positive: " + workers);
       }
+      if (maxBad < 0) {
+        throw new IllegalArgumentException("maxBad must not be negative: " + maxBad);
+      }
       TokenType type = TokenType.forVocabularySize(vocabularySize);
       if (appendEod) {
         type.requireFit(new int[] {eodId}, 0, 1);
       }
     }
 
+    /**
+     * The key {@code text}, no eod, one worker, and the first bad line ends the run.
+     *
+     * @param inputs JSONL files, read in this order
+     * @param outputPrefix path of the outputs up to {@code _KEY_document.bin}
+     * @param vocabularySize number of ids of the tokenizer, without padding
+     */
+    public static Config of(List<String> inputs, Path outputPrefix, int vocabularySize) {
+      return new Draft(inputs, outputPrefix, vocabularySize).finish();
+    }
+
+    /** The same with these keys, each of which becomes a dataset. */
+    public Config withJsonKeys(List<String> keys) {
+      Draft draft = new Draft(this);
+      draft.jsonKeys = keys;
+      return draft.finish();
+    }
+
+    /** The same with this id at the end of each document that is not empty. */
+    public Config withEod(int id) {
+      Draft draft = new Draft(this);
+      draft.appendEod = true;
+      draft.eodId = id;
+      return draft.finish();
+    }
+
+    /** The same with this many threads that parse and encode. */
+    public Config withWorkers(int count) {
+      Draft draft = new Draft(this);
+      draft.workers = count;
+      return draft.finish();
+    }
+
+    /** The same with another fate for bad lines. */
+    public Config withBadLines(BadLinePolicy policy) {
+      Draft draft = new Draft(this);
+      draft.badLines = policy;
+      return draft.finish();
+    }
+
+    /**
+     * The same, ending with a {@link TooManyBadLinesException} at the next bad line after these.
+     */
+    public Config withMaxBad(long count) {
+      Draft draft = new Draft(this);
+      draft.maxBad = count;
+      return draft.finish();
+    }
+
+    /** The same with lines dealt out to partitions. */
+    public Config withPartitions(Partitions division) {
+      Draft draft = new Draft(this);
+      draft.partitions = division;
+      return draft.finish();
+    }
+
+    /** The same with this tokenizer named in the sidecars. */
+    public Config withTokenizer(TokenizerIdentity identity) {
+      Draft draft = new Draft(this);
+      draft.tokenizer = identity;
+      return draft.finish();
+    }
+
+    /** The same, beginning anew: what an earlier run left to resume is deleted first. */
+    public Config withRestart() {
+      Draft draft = new Draft(this);
+      draft.restart = true;
+      return draft.finish();
+    }
+
     /** The prefix of a key's dataset: {@code PREFIX_KEY_document}. */
     public Path datasetPrefix(String key) {
       return IndexedDataset.withSuffix(outputPrefix, "_" + key + "_document");
+    }
+
+    /** The values of a config that is being made. */
+    private static final class Draft {
+      private final List<String> inputs;
+      private final Path outputPrefix;
+      private final int vocabularySize;
+      private List<String> jsonKeys = List.of("text");
+      private boolean appendEod;
+      private int eodId;
+      private int workers = 1;
+      private BadLinePolicy badLines = BadLinePolicy.FAIL;
+      private long maxBad = Long.MAX_VALUE;
+      private Partitions partitions = Partitions.NONE;
+      private @Nullable TokenizerIdentity tokenizer;
+      private boolean restart;
+
+      Draft(List<String> inputs, Path outputPrefix, int vocabularySize) {
+        this.inputs = inputs;
+        this.outputPrefix = outputPrefix;
+        this.vocabularySize = vocabularySize;
+      }
+
+      Draft(Config config) {
+        this(config.inputs, config.outputPrefix, config.vocabularySize);
+        jsonKeys = config.jsonKeys;
+        appendEod = config.appendEod;
+        eodId = config.eodId;
+        workers = config.workers;
+        badLines = config.badLines;
+        maxBad = config.maxBad;
+        partitions = config.partitions;
+        tokenizer = config.tokenizer;
+        restart = config.restart;
+      }
+
+      Config finish() {
+        return new Config(
+            inputs,
+            outputPrefix,
+            jsonKeys,
+            appendEod,
+            eodId,
+            vocabularySize,
+            workers,
+            badLines,
+            maxBad,
+            partitions,
+            tokenizer,
+            restart);
+      }
     }
   }
 
@@ -157,7 +293,8 @@ public final class Preprocessor {
       FileCommit.StepListener commitListener)
       throws IOException {
     long totalBytes = 0;
-    for (Path input : config.inputs()) {
+    for (String name : config.inputs()) {
+      Path input = Path.of(name);
       if (!Files.isRegularFile(input)) {
         throw new NoSuchFileException(
             input.toString(), null, Files.exists(input) ? "not a file" : "no such file");

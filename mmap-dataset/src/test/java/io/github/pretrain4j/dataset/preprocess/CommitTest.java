@@ -32,8 +32,8 @@ class CommitTest {
     String text = tokens[0] + " " + tokens[1] + " " + tokens[2];
     Files.writeString(input, "{\"a\": \"" + text + "\", \"b\": [\"" + text + "\"]}");
     Preprocessor.run(
-        new Preprocessor.Config(
-            List.of(input), temporary.resolve("x"), List.of("a", "b"), false, 0, 100, 1),
+        Preprocessor.Config.of(List.of(input.toString()), temporary.resolve("x"), 100)
+            .withJsonKeys(List.of("a", "b")),
         new NullEncoder(),
         Preprocessor.ProgressListener.NONE,
         listener);

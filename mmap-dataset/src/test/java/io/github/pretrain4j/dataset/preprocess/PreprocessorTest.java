@@ -24,6 +24,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -42,14 +43,10 @@ class PreprocessorTest {
 
   private static Preprocessor.Config config(
       Path input, Path prefix, boolean appendEod, int vocabularySize, int workers) {
-    return new Preprocessor.Config(
-        List.of(input),
-        prefix,
-        List.of("text"),
-        appendEod,
-        vocabularySize - 1,
-        vocabularySize,
-        workers);
+    Preprocessor.Config config =
+        Preprocessor.Config.of(List.of(input.toString()), prefix, vocabularySize)
+            .withWorkers(workers);
+    return appendEod ? config.withEod(vocabularySize - 1) : config;
   }
 
   private Path input(String content) throws IOException {
@@ -162,14 +159,10 @@ class PreprocessorTest {
         input("{\"b\": \"1\", \"x\": {\"b\": 2}, \"a\": [\"2 3\"]}\r{\"a\": \"\", \"b\": \"4\"}");
     Preprocessor.Report report =
         Preprocessor.run(
-            new Preprocessor.Config(
-                List.of(input, input),
-                temporary.resolve("out.v1"),
-                List.of("a", "b"),
-                false,
-                0,
-                70000,
-                2),
+            Preprocessor.Config.of(
+                    List.of(input.toString(), input.toString()), temporary.resolve("out.v1"), 70000)
+                .withJsonKeys(List.of("a", "b"))
+                .withWorkers(2),
             ENCODER,
             Preprocessor.ProgressListener.NONE);
     assertEquals(4, report.documents());
@@ -392,23 +385,19 @@ class PreprocessorTest {
 
   @Test
   void checksItsConfiguration() {
-    List<Path> inputs = List.of(Path.of("in"));
-    Path out = Path.of("out");
-    List<String> keys = List.of("text");
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> new Preprocessor.Config(List.of(), out, keys, false, 0, 10, 1));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> new Preprocessor.Config(inputs, out, List.of("a", "a"), false, 0, 10, 1));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> new Preprocessor.Config(inputs, out, List.of("a/b"), false, 0, 10, 1));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> new Preprocessor.Config(inputs, out, keys, false, 0, 10, 0));
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> new Preprocessor.Config(inputs, out, keys, true, -1, 10, 1));
+    Preprocessor.Config good = Preprocessor.Config.of(List.of("in"), Path.of("out"), 10);
+    assertRefused(() -> Preprocessor.Config.of(List.of(), Path.of("out"), 10));
+    assertRefused(() -> Preprocessor.Config.of(List.of("in"), Path.of("out"), 0));
+    assertRefused(() -> good.withJsonKeys(List.of()));
+    assertRefused(() -> good.withJsonKeys(List.of("a", "a")));
+    assertRefused(() -> good.withJsonKeys(List.of("a/b")));
+    assertRefused(() -> good.withWorkers(0));
+    assertRefused(() -> good.withEod(-1));
+    assertRefused(() -> good.withMaxBad(-1));
+    assertRefused(() -> good.withPartitions(Partitions.roundRobin(0)));
+  }
+
+  private static void assertRefused(Executable executable) {
+    assertThrows(IllegalArgumentException.class, executable);
   }
 }
