@@ -63,18 +63,37 @@ public final class IndexedDatasetWriter implements AutoCloseable {
    * @param type what one token becomes on disk
    */
   public static IndexedDatasetWriter create(Path prefix, TokenType type) throws IOException {
+    return create(prefix, type, PendingFile::create);
+  }
+
+  /**
+   * Starts a dataset, or goes on with one, if the opener gives files that have content: an {@code
+   * .idx} without any, and the other three as they were after some document's end.
+   *
+   * @param prefix path of the two files without {@code .bin} and {@code .idx}; its directory exists
+   * @param type what one token becomes on disk
+   * @param opener starts {@code .bin}, {@code .idx}, {@code .idx.lengths} and {@code
+   *     .idx.documents}, of which the last two are never committed
+   */
+  public static IndexedDatasetWriter create(Path prefix, TokenType type, PendingFile.Opener opener)
+      throws IOException {
     Path indexFile = IndexedDataset.indexFile(prefix);
     Scope opened = new Scope();
     try {
       IndexedDatasetWriter writer =
           new IndexedDatasetWriter(
               type,
-              opened.add(PendingFile.create(IndexedDataset.dataFile(prefix))),
-              opened.add(PendingFile.create(indexFile)),
-              opened.add(PendingFile.create(IndexedDataset.withSuffix(prefix, ".idx.lengths"))),
-              opened.add(PendingFile.create(IndexedDataset.withSuffix(prefix, ".idx.documents"))),
+              opened.add(opener.open(IndexedDataset.dataFile(prefix))),
+              opened.add(opener.open(indexFile)),
+              opened.add(opener.open(IndexedDataset.withSuffix(prefix, ".idx.lengths"))),
+              opened.add(opener.open(IndexedDataset.withSuffix(prefix, ".idx.documents"))),
               opened);
-      writer.documents.putLong(0);
+      if (writer.documents.bytes() == 0) {
+        writer.documents.putLong(0);
+      }
+      writer.sequenceCount = writer.lengths.bytes() / Integer.BYTES;
+      writer.documentedSequenceCount = writer.sequenceCount;
+      writer.documentCount = writer.documents.bytes() / Long.BYTES - 1;
       return writer;
     } catch (IOException | RuntimeException e) {
       opened.closeAfter(e);

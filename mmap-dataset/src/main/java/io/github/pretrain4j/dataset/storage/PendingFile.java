@@ -1,12 +1,14 @@
 package io.github.pretrain4j.dataset.storage;
 
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -24,10 +26,14 @@ import java.util.concurrent.ThreadLocalRandom;
  * <p>Little-endian values are appended through a buffer. {@link #seal} writes the rest, flushes it
  * to disk and closes the file; {@link FileCommit} then renames it. {@link #close} without a commit
  * deletes it. A process that is killed leaves {@code .partial} files and nothing else. Not
- * thread-safe.
+ * thread-safe, but for {@link #force}.
+ *
+ * <p>A {@link #resumable} file is at {@code NAME.partial}, where a later process finds it, and
+ * {@code close} leaves it there: whoever opened it deletes it when it is of no more use.
  */
 public final class PendingFile implements Closeable {
   private static final int BUFFER_BYTES = 1 << 16;
+  private static final int RESUME_BYTES = 1 << 20;
 
   private final Path target;
   private final Path path;
@@ -38,6 +44,14 @@ public final class PendingFile implements Closeable {
   private long flushedBytes;
   private boolean failed;
   private boolean moved;
+  private boolean kept;
+
+  /** Starts files, each that will be {@code target}. */
+  @FunctionalInterface
+  public interface Opener {
+    /** Starts one. */
+    PendingFile open(Path target) throws IOException;
+  }
 
   private PendingFile(Path target, Path path, FileChannel channel) {
     this.target = target;
@@ -56,6 +70,58 @@ public final class PendingFile implements Closeable {
             String.format(
                 "%s.%016x.partial", target.getFileName(), ThreadLocalRandom.current().nextLong()));
     return open(target, path, StandardOpenOption.CREATE_NEW);
+  }
+
+  /** Where a resumable file is until it is committed: {@code NAME.partial}. */
+  public static Path resumablePath(Path target) {
+    return target.resolveSibling(target.getFileName() + ".partial");
+  }
+
+  /** Starts a file that a later process can go on with; what is at its place is lost. */
+  public static PendingFile resumable(Path target) throws IOException {
+    PendingFile file =
+        open(
+            target,
+            resumablePath(target),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING);
+    file.kept = true;
+    return file;
+  }
+
+  /**
+   * Goes on with a resumable file: reads its first bytes again, so that {@link #sha256SoFar} can be
+   * compared with what it was, and cuts off the rest.
+   *
+   * @throws java.nio.file.NoSuchFileException if it is not there
+   * @throws java.io.EOFException if it has fewer bytes
+   */
+  public static PendingFile resume(Path target, long bytes) throws IOException {
+    Path path = resumablePath(target);
+    if (!Files.exists(path)) {
+      throw new NoSuchFileException(path.toString());
+    }
+    if (Files.size(path) < bytes) {
+      throw new EOFException(
+          path + ": expected at least " + bytes + " bytes, found " + Files.size(path));
+    }
+    PendingFile file = open(target, path);
+    file.kept = true;
+    try {
+      ByteBuffer chunk = ByteBuffer.allocate(RESUME_BYTES);
+      for (long at = 0; at < bytes; at += chunk.limit()) {
+        chunk.clear().limit((int) Math.min(RESUME_BYTES, bytes - at));
+        file.readBack(at, chunk);
+        file.digest.update(chunk.array(), 0, chunk.limit());
+      }
+      file.flushedBytes = bytes;
+      file.channel.truncate(bytes).position(bytes);
+      return file;
+    } catch (IOException e) {
+      try (PendingFile closing = file) {
+        throw e;
+      }
+    }
   }
 
   /** With the file beside given; for tests, which choose one that cannot be written. */
@@ -163,6 +229,29 @@ public final class PendingFile implements Closeable {
     failed = false;
   }
 
+  /** SHA-256 of everything appended so far, which is handed to the operating system first. */
+  public String sha256SoFar() throws IOException {
+    flush();
+    try {
+      MessageDigest copy = (MessageDigest) digest.clone();
+      return HexFormat.of().formatHex(copy.digest());
+    } catch (CloneNotSupportedException e) {
+      throw new IllegalStateException("the platform's SHA-256 can be copied", e);
+    }
+  }
+
+  /**
+   * Has the disk hold what the operating system was given before this call. Any thread may call it
+   * until {@link #seal} or {@link #close}.
+   */
+  public void force() throws IOException {
+    try {
+      channel.force(false);
+    } catch (IOException e) {
+      throw cannotWrite(target, e);
+    }
+  }
+
   /** Reads back what was flushed, from this byte on, until the buffer is full. */
   public void readBack(long position, ByteBuffer into) throws IOException {
     long at = position;
@@ -192,11 +281,11 @@ public final class PendingFile implements Closeable {
     moved = true;
   }
 
-  /** Deletes the file unless it was committed. Idempotent. */
+  /** Deletes the file unless it was committed or is resumable. Idempotent. */
   @Override
   public void close() throws IOException {
     channel.close();
-    if (!moved) {
+    if (!moved && !kept) {
       Files.deleteIfExists(path);
     }
   }
