@@ -118,9 +118,8 @@ public final class PendingFile implements Closeable {
       file.channel.truncate(bytes).position(bytes);
       return file;
     } catch (IOException e) {
-      try (PendingFile closing = file) {
-        throw e;
-      }
+      file.channel.close();
+      throw e;
     }
   }
 
