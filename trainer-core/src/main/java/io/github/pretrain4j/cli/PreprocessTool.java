@@ -121,7 +121,11 @@ public final class PreprocessTool extends CommandLineTool {
     ProgressLine progress =
         new ProgressLine(
             "preprocess", "documents", options.matchedOptionValue("--log-interval", 1000), err);
-    report(Preprocessor.run(config, tokenizer::encode, progress::update), progress, out);
+    report(
+        Preprocessor.run(
+            config, () -> new TokenizerEncoder(tokenizer.newEncoder()), progress::update),
+        progress,
+        out);
     return ExitCode.OK;
   }
 

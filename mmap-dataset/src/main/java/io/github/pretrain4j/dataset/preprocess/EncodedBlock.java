@@ -3,24 +3,34 @@ package io.github.pretrain4j.dataset.preprocess;
 import io.github.pretrain4j.dataset.IndexedDatasetWriter;
 import io.github.pretrain4j.dataset.TokenType;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
-/** The documents of one block of lines, encoded: for each key what its writer has to append. */
+/**
+ * The documents of one block of lines, encoded: for each key the bytes of its tokens, the lengths
+ * of its sequences, and which of both are whose. Document {@code i} is the {@code i}-th line that
+ * was not rejected. Whoever got it from {@link PreprocessPipeline#next} has it until the next call.
+ */
 final class EncodedBlock {
-  private static final int FIRST_BYTES = 1 << 16;
+  /** What a block keeps for the next lines; one line may need more for itself. */
+  private static final int MAX_KEPT_BYTES = 1 << 21;
+
   private static final int FIRST_ENTRIES = 256;
 
-  final LineBlock lines;
+  final LineBlock lines = new LineBlock();
   private final Column[] columns;
+  private final List<RejectedLine> rejected = new ArrayList<>();
   private int documentCount;
+  private int lineCount;
+  private long linesBefore;
 
-  private EncodedBlock(LineBlock lines, int keys) {
-    this.lines = lines;
+  EncodedBlock(int keys, TokenType type) {
     this.columns = new Column[keys];
     for (int i = 0; i < keys; i++) {
-      columns[i] = new Column();
+      columns[i] = new Column(type);
     }
   }
 
@@ -40,118 +50,205 @@ final class EncodedBlock {
     }
   }
 
-  /** Encodes all lines of a block. */
-  static EncodedBlock encode(LineBlock lines, Preprocessor.Config config, TokenEncoder encoder)
-      throws BlockFailure {
-    TokenType type = TokenType.forVocabularySize(config.vocabularySize());
-    LineParser parser = new LineParser(config.jsonKeys());
-    EncodedBlock block = new EncodedBlock(lines, config.jsonKeys().size());
-    int start = 0;
-    while (start < lines.length()) {
-      int end = lines.lineEnd(start);
-      try {
-        List<List<String>> texts = parser.parse(lines.bytes(), start, end);
-        for (int key = 0; key < block.columns.length; key++) {
-          block.columns[key].addDocument(texts.get(key), start, config, type, encoder);
-        }
-      } catch (LineParser.BadLine e) {
-        throw new BlockFailure(lines, block.documentCount, e);
-      } catch (IllegalArgumentException e) {
-        throw new IllegalArgumentException(place(lines, start) + ": " + e.getMessage(), e);
-      } catch (RuntimeException e) {
-        e.addSuppressed(new IllegalStateException("while encoding " + place(lines, start)));
-        throw e;
-      }
-      block.documentCount++;
-      start = lines.nextLine(end);
+  // ---- for the worker
+
+  /** What one key's documents become. */
+  static final class Column {
+    final TokenSink sink;
+    private int[] lengths = new int[FIRST_ENTRIES];
+    private int sequenceCount;
+    private int[] sequenceEnds = new int[FIRST_ENTRIES];
+    private int[] byteEnds = new int[FIRST_ENTRIES];
+
+    Column(TokenType type) {
+      sink = new TokenSink(type);
     }
-    return block;
+
+    /** Number of sequences. */
+    int sequenceCount() {
+      return sequenceCount;
+    }
+
+    /** Declares a sequence of this many tokens, which are in the sink. */
+    void addSequence(int length) {
+      if (sequenceCount == lengths.length) {
+        lengths = Arrays.copyOf(lengths, 2 * sequenceCount);
+      }
+      lengths[sequenceCount++] = length;
+    }
+
+    /** Lets the last sequence have one token more, which is in the sink. */
+    void lengthenLastSequence() {
+      lengths[sequenceCount - 1]++;
+    }
+
+    private int sequenceStart(int document) {
+      return document == 0 ? 0 : sequenceEnds[document - 1];
+    }
+
+    private int byteStart(int document) {
+      return document == 0 ? 0 : byteEnds[document - 1];
+    }
+
+    private void endDocument(int document) {
+      if (document == sequenceEnds.length) {
+        sequenceEnds = Arrays.copyOf(sequenceEnds, 2 * document);
+        byteEnds = Arrays.copyOf(byteEnds, 2 * document);
+      }
+      sequenceEnds[document] = sequenceCount;
+      byteEnds[document] = sink.byteCount();
+    }
+
+    private void truncate(int documents) {
+      sequenceCount = sequenceStart(documents);
+      sink.truncate(byteStart(documents));
+    }
+
+    private void clear() {
+      sequenceCount = 0;
+      sink.clear(MAX_KEPT_BYTES);
+      if (lengths.length > MAX_KEPT_BYTES / Integer.BYTES) {
+        lengths = new int[FIRST_ENTRIES];
+      }
+      if (sequenceEnds.length > MAX_KEPT_BYTES / Integer.BYTES) {
+        sequenceEnds = new int[FIRST_ENTRIES];
+        byteEnds = new int[FIRST_ENTRIES];
+      }
+    }
   }
 
-  private static String place(LineBlock lines, int start) {
-    return lines.file() + ": the line at byte " + (lines.byteOffset() + start);
+  /** Where a key's documents go. */
+  Column column(int key) {
+    return columns[key];
   }
 
+  /** Lines so far, rejected ones included. */
+  int lineCount() {
+    return lineCount;
+  }
+
+  /** Ends the current line's document for every key. */
+  void endDocument() {
+    for (Column column : columns) {
+      column.endDocument(documentCount);
+    }
+    documentCount++;
+    lineCount++;
+  }
+
+  /** Forgets what the current line has given so far and notes why it is left out. */
+  void reject(LineParser.BadLine problem, int from, int to) {
+    for (Column column : columns) {
+      column.truncate(documentCount);
+    }
+    rejected.add(
+        new RejectedLine(
+            lines.file,
+            ++lineCount,
+            lines.byteOffset + problem.at,
+            problem.expected,
+            problem.found,
+            Arrays.copyOfRange(lines.bytes, from, to)));
+  }
+
+  /** Makes room for other lines. */
+  void clear() {
+    for (Column column : columns) {
+      column.clear();
+    }
+    rejected.clear();
+    documentCount = 0;
+    lineCount = 0;
+    if (lines.bytes.length > MAX_KEPT_BYTES) {
+      lines.bytes = new byte[0];
+    }
+  }
+
+  // ---- for the caller of the pipeline
+
+  /** Says how many lines of the input come before, which no worker knows. */
+  void setLinesBefore(long count) {
+    linesBefore = count;
+    rejected.replaceAll(
+        line ->
+            new RejectedLine(
+                line.file(),
+                count + line.lineNumber(),
+                line.byteOffset(),
+                line.expected(),
+                line.found(),
+                line.bytes()));
+  }
+
+  /** The input that the lines are from. */
+  Path file() {
+    return lines.file;
+  }
+
+  /** The place behind the last line. */
+  InputPosition end() {
+    return new InputPosition(lines.input, lines.byteOffset + lines.length, linesBefore + lineCount);
+  }
+
+  /** SHA-256 of the decompressed input from its start to {@link #end}. */
+  byte[] prefixSha256() {
+    return lines.prefixSha256;
+  }
+
+  /** The digest of the input, if it ends with this block. */
+  Optional<InputDigest> finishedInput() {
+    return Optional.ofNullable(lines.finished);
+  }
+
+  /** Bytes of the decompressed input that this block was. */
+  int inputBytes() {
+    return lines.length;
+  }
+
+  /** Bytes of all files, as they are, that were read up to this block; for showing progress. */
+  long rawBytesRead() {
+    return lines.rawBytes;
+  }
+
+  /** Number of documents, empty ones included; the same for every key. */
   int documentCount() {
     return documentCount;
   }
 
-  /** Appends the documents of one key. */
-  void writeTo(int key, IndexedDatasetWriter writer) throws IOException {
-    columns[key].writeTo(writer, documentCount);
+  /** The lines that gave no document, in their order. */
+  List<RejectedLine> rejected() {
+    return List.copyOf(rejected);
   }
 
-  /** What one key's documents have become. */
-  private static final class Column {
-    private ByteBuffer tokens = ByteBuffer.allocate(FIRST_BYTES);
-    private int[] lengths = new int[FIRST_ENTRIES];
-    private int lengthCount;
-    private int[] sequencesOfDocument = new int[FIRST_ENTRIES];
-    private int documentCount;
+  /** Number of sequences of one document. */
+  int sequenceCount(int key, int document) {
+    return columns[key].sequenceEnds[document] - columns[key].sequenceStart(document);
+  }
 
-    /** Appends a document: texts without tokens leave no trace, the eod joins the last sequence. */
-    void addDocument(
-        List<String> texts,
-        int at,
-        Preprocessor.Config config,
-        TokenType type,
-        TokenEncoder encoder)
-        throws LineParser.BadLine {
-      int firstLength = lengthCount;
-      for (String text : texts) {
-        int[] ids = encode(text, at, encoder);
-        if (ids.length > 0) {
-          add(ids, type);
-          addLength(ids.length);
-        }
-      }
-      if (config.appendEod() && lengthCount > firstLength) {
-        add(new int[] {config.eodId()}, type);
-        lengths[lengthCount - 1]++;
-      }
-      if (documentCount == sequencesOfDocument.length) {
-        sequencesOfDocument = Arrays.copyOf(sequencesOfDocument, 2 * documentCount);
-      }
-      sequencesOfDocument[documentCount++] = lengthCount - firstLength;
+  /** Bytes of tokens of one document. */
+  int tokenBytes(int key, int document) {
+    return columns[key].byteEnds[document] - columns[key].byteStart(document);
+  }
+
+  /** Appends all documents of a key. */
+  void writeTo(int key, IndexedDatasetWriter writer) throws IOException {
+    writeTo(key, 0, documentCount, writer);
+  }
+
+  /** Appends documents {@code from} to {@code to} of a key. */
+  void writeTo(int key, int from, int to, IndexedDatasetWriter writer) throws IOException {
+    if (from == to) {
+      return;
     }
-
-    private static int[] encode(String text, int at, TokenEncoder encoder)
-        throws LineParser.BadLine {
-      try {
-        return encoder.encode(text);
-      } catch (IllegalArgumentException e) {
-        String message = e.getMessage();
-        throw new LineParser.BadLine(
-            at, "a text the tokenizer can encode", message == null ? e.toString() : message, e);
+    Column column = columns[key];
+    int start = column.byteStart(from);
+    writer.addEncoded(column.sink.bytes(), start, column.byteEnds[to - 1] - start);
+    int sequence = column.sequenceStart(from);
+    for (int document = from; document < to; document++) {
+      while (sequence < column.sequenceEnds[document]) {
+        writer.addLength(column.lengths[sequence++]);
       }
-    }
-
-    private void add(int[] ids, TokenType type) {
-      type.requireFit(ids, 0, ids.length);
-      long needed = tokens.position() + (long) ids.length * type.bytes();
-      if (needed > tokens.capacity()) {
-        int capacity = Math.toIntExact(Math.min(Integer.MAX_VALUE - 8, 2 * needed));
-        tokens = ByteBuffer.allocate(capacity).put(tokens.flip());
-      }
-      type.encode(ids, 0, ids.length, tokens);
-    }
-
-    private void addLength(int length) {
-      if (lengthCount == lengths.length) {
-        lengths = Arrays.copyOf(lengths, 2 * lengthCount);
-      }
-      lengths[lengthCount++] = length;
-    }
-
-    void writeTo(IndexedDatasetWriter writer, int documents) throws IOException {
-      writer.addEncoded(tokens.array(), 0, tokens.position());
-      int next = 0;
-      for (int i = 0; i < documents; i++) {
-        for (int j = 0; j < sequencesOfDocument[i]; j++) {
-          writer.addLength(lengths[next++]);
-        }
-        writer.endDocument();
-      }
+      writer.endDocument();
     }
   }
 }

@@ -4,93 +4,149 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.List;
+import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads files in blocks of whole lines. Lines end as in Python's text files: {@code \n}, {@code
- * \r\n} or {@code \r}; the last line of a file needs no end. A block grows only if one line is
+ * Reads inputs in blocks of whole lines. Lines end as in Python's text files: {@code \n}, {@code
+ * \r\n} or {@code \r}; the last line of an input needs no end. A block grows only if one line is
  * longer than a block. Not thread-safe.
  */
 final class LineBlockReader implements Closeable {
-  private final List<Path> files;
+  private final InputList inputs;
   private final int blockBytes;
   private final int maxLineBytes;
-  private int nextFile;
+  private final MessageDigest digest = sha256();
+  private int nextInput;
   private @Nullable FileChannel channel;
-  private Path file = Path.of("");
-  private boolean startsFile;
-  private long byteOffset; // of carried[0] in the file
+  private InputPosition start;
+  private long byteOffset; // of carried[0] in the input
+  private long linesBefore;
+  private long rawBytes;
   private byte[] carried = {}; // the beginning of a line
+  private int carriedLength;
 
   /**
-   * A reader of several files, one after the other.
+   * A reader of several inputs, one after the other.
    *
    * @param blockBytes bytes of a block
    * @param maxLineBytes bytes of a line at most
+   * @param from where to start
    */
-  LineBlockReader(List<Path> files, int blockBytes, int maxLineBytes) {
-    this.files = files;
+  LineBlockReader(InputList inputs, int blockBytes, int maxLineBytes, InputPosition from) {
+    this.inputs = inputs;
     this.blockBytes = blockBytes;
     this.maxLineBytes = Math.max(blockBytes, maxLineBytes);
+    this.nextInput = from.file();
+    this.start = from;
   }
 
-  /**
-   * The next block, or null after the last one.
-   *
-   * @throws EncodedBlock.BlockFailure for a line over the limit
-   */
-  @Nullable LineBlock next() throws IOException, EncodedBlock.BlockFailure {
-    while (true) {
-      FileChannel current = channel;
-      if (current == null) {
-        if (nextFile == files.size()) {
-          return null;
-        }
-        file = files.get(nextFile++);
-        current = FileChannel.open(file, StandardOpenOption.READ);
-        channel = current;
-        startsFile = true;
-        byteOffset = 0;
-      }
-      LineBlock block = nextOf(current);
-      if (block != null) {
-        return block;
-      }
-      close();
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 
-  private @Nullable LineBlock nextOf(FileChannel current)
+  /**
+   * Reads the next block.
+   *
+   * @return whether there was one
+   * @throws EncodedBlock.BlockFailure for a line over the limit
+   */
+  boolean next(LineBlock block) throws IOException, EncodedBlock.BlockFailure {
+    FileChannel current = channel;
+    if (current == null) {
+      if (nextInput == inputs.size()) {
+        return false;
+      }
+      current = FileChannel.open(inputs.file(nextInput++), StandardOpenOption.READ);
+      channel = current;
+      digest.reset();
+      skipPrefix(current);
+    }
+    block.input = nextInput - 1;
+    block.file = inputs.file(block.input);
+    block.byteOffset = byteOffset;
+    block.finished = null;
+    fill(current, block);
+    return true;
+  }
+
+  /** Reads, for the digest, what comes before the start; later inputs start at their start. */
+  private void skipPrefix(FileChannel current) throws IOException {
+    byte[] bytes = new byte[blockBytes];
+    long left = start.byteOffset();
+    while (left > 0) {
+      int read = current.read(ByteBuffer.wrap(bytes, 0, (int) Math.min(left, bytes.length)));
+      if (read < 0) {
+        throw new IOException(
+            inputs.file(nextInput - 1)
+                + ": expected at least "
+                + start.byteOffset()
+                + " bytes, found "
+                + (start.byteOffset() - left));
+      }
+      digest.update(bytes, 0, read);
+      rawBytes += read;
+      left -= read;
+    }
+    byteOffset = start.byteOffset();
+    linesBefore = start.lineNumber();
+    start = InputPosition.START;
+  }
+
+  private void fill(FileChannel current, LineBlock block)
       throws IOException, EncodedBlock.BlockFailure {
-    byte[] bytes = Arrays.copyOf(carried, Math.max(blockBytes, carried.length));
-    int length = carried.length;
+    byte[] bytes = block.bytes;
+    if (bytes.length < Math.max(blockBytes, carriedLength)) {
+      bytes = new byte[Math.max(blockBytes, carriedLength)];
+    }
+    System.arraycopy(carried, 0, bytes, 0, carriedLength);
+    int length = carriedLength;
     while (true) {
       int read = current.read(ByteBuffer.wrap(bytes, length, bytes.length - length));
       if (read < 0) {
-        carried = new byte[0];
-        return length == 0 ? null : block(bytes, length);
+        carriedLength = 0;
+        finish(block, bytes, length);
+        block.finished =
+            new InputDigest(block.file, byteOffset, HexFormat.of().formatHex(block.prefixSha256));
+        close();
+        return;
       }
       length += read;
+      rawBytes += read;
       if (length == bytes.length) {
         int end = endOfLastLine(bytes, length);
         if (end > 0) {
-          carried = Arrays.copyOfRange(bytes, end, length);
-          return block(bytes, end);
+          carry(bytes, end, length);
+          finish(block, bytes, end);
+          return;
         }
         if (length >= maxLineBytes) {
           String limit = maxLineBytes + " bytes (a larger heap, -Xmx, allows more)";
+          finish(block, bytes, 0);
           throw new EncodedBlock.BlockFailure(
-              new LineBlock(file, startsFile, byteOffset, bytes, 0),
+              block,
               0,
               new LineParser.BadLine(0, "a line of up to " + limit, "a longer one", null));
         }
         bytes = Arrays.copyOf(bytes, (int) Math.min(2L * length, maxLineBytes));
       }
     }
+  }
+
+  private void carry(byte[] bytes, int from, int to) {
+    carriedLength = to - from;
+    if (carried.length < carriedLength) {
+      carried = new byte[Math.max(carriedLength, 1 << 16)];
+    }
+    System.arraycopy(bytes, from, carried, 0, carriedLength);
   }
 
   /** Index behind the last line end; a final {@code \r} is left out, for it may be half an end. */
@@ -103,14 +159,26 @@ final class LineBlockReader implements Closeable {
     return 0;
   }
 
-  private LineBlock block(byte[] bytes, int length) {
-    LineBlock block = new LineBlock(file, startsFile, byteOffset, bytes, length);
-    startsFile = false;
+  private void finish(LineBlock block, byte[] bytes, int length) {
+    digest.update(bytes, 0, length);
+    block.bytes = bytes;
+    block.length = length;
+    block.linesBefore = linesBefore;
+    block.rawBytes = rawBytes;
+    block.prefixSha256 = digestSoFar();
+    linesBefore = -1;
     byteOffset += length;
-    return block;
   }
 
-  /** Closes the file at hand. Idempotent. */
+  private byte[] digestSoFar() {
+    try {
+      return ((MessageDigest) digest.clone()).digest();
+    } catch (CloneNotSupportedException e) {
+      throw new IllegalStateException("the platform's SHA-256 can be cloned", e);
+    }
+  }
+
+  /** Closes the input at hand. Idempotent. */
   @Override
   public void close() throws IOException {
     FileChannel current = channel;

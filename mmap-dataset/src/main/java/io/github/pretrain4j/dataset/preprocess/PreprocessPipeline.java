@@ -1,19 +1,16 @@
 package io.github.pretrain4j.dataset.preprocess;
 
 import com.google.common.base.Throwables;
+import com.google.common.util.concurrent.SettableFuture;
 import com.google.common.util.concurrent.Uninterruptibles;
-import io.github.pretrain4j.dataset.IndexedDatasetWriter;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
@@ -21,15 +18,17 @@ import org.jspecify.annotations.Nullable;
  * The threads of preprocessing and what they hand each other.
  *
  * <pre>
- * reader --task--> workers        each task turns a LineBlock into an EncodedBlock
- *   |                 |
- *   '---- ordered ----'--> caller  takes the tasks in the order of the input and waits for each
+ *   .---- free blocks &lt;---------------.
+ *   v                                  |
+ * reader --task--&gt; workers             |     a worker fills in what the block's lines become
+ *   |                                  |
+ *   '---- ordered tasks --------&gt; caller      takes them in the order of the input
  * </pre>
  *
- * <p>The reader waits when the blocks under way, from reading to writing, have too many bytes or
- * are too many; so memory is bounded whoever is slow. A failure anywhere becomes a failed task in
- * its place in the order, so that the first bad line of the input is the one reported, whatever the
- * number of workers. {@link #close} stops and joins all threads.
+ * <p>There are a few blocks, used again and again, and the bytes of lines in them are limited; so
+ * the reader waits, and memory is bounded, whoever is slow. A failure anywhere becomes a failed
+ * task in its place in the order, so that the first bad line of the input is the one reported,
+ * whatever the number of workers. {@link #close} stops and joins all threads.
  */
 final class PreprocessPipeline implements AutoCloseable {
   private static final int BLOCK_BYTES = 1 << 18;
@@ -41,39 +40,61 @@ final class PreprocessPipeline implements AutoCloseable {
   private static final int HEAP_PER_BYTE_UNDER_WAY = 32;
   private static final int HEAP_PER_LINE_BYTE = 16;
 
-  private final Preprocessor.Config config;
-  private final TokenEncoder encoder;
-  private final BlockingQueue<FutureTask<@Nullable EncodedBlock>> ordered;
+  private final InputList inputs;
+  private final InputPosition from;
   private final int maxBytesUnderWay;
   private final Semaphore bytesUnderWay;
-  private final BlockingQueue<FutureTask<@Nullable EncodedBlock>> unordered;
+  private final BlockingQueue<EncodedBlock> free;
+  private final BlockingQueue<Task> ordered;
+  private final BlockingQueue<Task> unordered;
   private final List<Thread> threads = new ArrayList<>();
   private volatile boolean stopped;
-  private long documents;
-  private long bytes;
+  private @Nullable EncodedBlock current;
+  private boolean ended;
+  private long lines; // of this input
 
-  private PreprocessPipeline(Preprocessor.Config config, TokenEncoder encoder) {
-    this.config = config;
-    this.encoder = encoder;
+  private PreprocessPipeline(
+      InputList inputs,
+      EncodeOptions options,
+      TokenEncoder.Factory encoders,
+      int workers,
+      InputPosition from) {
+    this.inputs = inputs;
+    this.from = from;
     long heap = Runtime.getRuntime().maxMemory();
     maxBytesUnderWay =
         (int)
             Math.max(
                 MIN_BYTES_UNDER_WAY, Math.min(MAX_BYTES_UNDER_WAY, heap / HEAP_PER_BYTE_UNDER_WAY));
     bytesUnderWay = new Semaphore(maxBytesUnderWay);
-    int blocks = 4 * config.workers() + 4;
-    ordered = new ArrayBlockingQueue<>(blocks);
+    int blocks = 2 * workers + 2;
+    free = new ArrayBlockingQueue<>(blocks);
+    for (int i = 0; i < blocks; i++) {
+      free.add(new EncodedBlock(options.keys().size(), options.type()));
+    }
+    ordered = new ArrayBlockingQueue<>(blocks + 1);
     unordered = new ArrayBlockingQueue<>(blocks);
     int maxLineBytes = (int) Math.min(MAX_LINE_BYTES, heap / HEAP_PER_LINE_BYTE);
     threads.add(new Thread(() -> read(maxLineBytes), "p4j-preprocess-reader"));
-    for (int i = 0; i < config.workers(); i++) {
-      threads.add(new Thread(this::work, "p4j-preprocess-worker-" + i));
+    for (int i = 0; i < workers; i++) {
+      LineEncoder encoder = new LineEncoder(options, encoders.create());
+      threads.add(new Thread(() -> work(encoder), "p4j-preprocess-worker-" + i));
     }
   }
 
-  /** Starts reading and encoding. */
-  static PreprocessPipeline start(Preprocessor.Config config, TokenEncoder encoder) {
-    PreprocessPipeline pipeline = new PreprocessPipeline(config, encoder);
+  /**
+   * Starts reading and encoding.
+   *
+   * @param workers threads that parse and encode
+   * @param from where to start; what comes before it in the same input is read for the digest only
+   */
+  static PreprocessPipeline start(
+      InputList inputs,
+      EncodeOptions options,
+      TokenEncoder.Factory encoders,
+      int workers,
+      InputPosition from) {
+    PreprocessPipeline pipeline = new PreprocessPipeline(inputs, options, encoders, workers, from);
     for (Thread thread : pipeline.threads) {
       thread.setDaemon(true);
       thread.start();
@@ -81,60 +102,44 @@ final class PreprocessPipeline implements AutoCloseable {
     return pipeline;
   }
 
-  /** Lines written so far. */
-  long documents() {
-    return documents;
-  }
+  /** A block and when it is done; no block is the end. */
+  private static final class Task {
+    final @Nullable EncodedBlock block;
+    final SettableFuture<Boolean> done = SettableFuture.create();
 
-  /** Bytes of input written so far. */
-  long bytes() {
-    return bytes;
+    Task(@Nullable EncodedBlock block) {
+      this.block = block;
+    }
   }
 
   // ---- the reader's thread
 
   private void read(int maxLineBytes) {
-    List<Path> inputs = config.inputs().stream().map(Path::of).toList();
-    try (LineBlockReader blocks = new LineBlockReader(inputs, BLOCK_BYTES, maxLineBytes)) {
+    try (LineBlockReader reader = new LineBlockReader(inputs, BLOCK_BYTES, maxLineBytes, from)) {
       while (true) {
-        LineBlock block = blocks.next();
-        if (block == null) {
+        EncodedBlock block = free.take();
+        if (!reader.next(block.lines)) {
           break;
         }
-        bytesUnderWay.acquire(permits(block));
-        FutureTask<@Nullable EncodedBlock> task =
-            new FutureTask<>(() -> EncodedBlock.encode(block, config, encoder));
+        bytesUnderWay.acquire(permits(block.lines));
+        Task task = new Task(block);
         ordered.put(task);
         unordered.put(task);
       }
-      end(() -> null);
-    } catch (EncodedBlock.BlockFailure e) {
-      end(
-          () -> {
-            throw e;
-          });
-    } catch (IOException | RuntimeException | Error e) {
-      end(
-          () -> {
-            throw new ReadFailure(e);
-          });
+      Task end = new Task(null);
+      end.done.set(true);
+      ordered.put(end);
+    } catch (IOException | EncodedBlock.BlockFailure | RuntimeException | Error e) {
+      fail(e);
     } catch (InterruptedException e) {
       // close() interrupts; nobody is waiting for this thread but close() itself.
       Thread.currentThread().interrupt();
     }
   }
 
-  private static final class ReadFailure extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    ReadFailure(Throwable cause) {
-      super(cause);
-    }
-  }
-
-  private void end(Callable<@Nullable EncodedBlock> result) {
-    FutureTask<@Nullable EncodedBlock> task = new FutureTask<>(result);
-    task.run();
+  private void fail(Throwable failure) {
+    Task task = new Task(null);
+    task.done.setException(failure);
     try {
       ordered.put(task);
     } catch (InterruptedException e) {
@@ -143,15 +148,21 @@ final class PreprocessPipeline implements AutoCloseable {
   }
 
   private int permits(LineBlock block) {
-    return Math.min(block.length(), maxBytesUnderWay);
+    return Math.min(block.length, maxBytesUnderWay);
   }
 
   // ---- the workers' threads
 
-  private void work() {
+  private void work(LineEncoder encoder) {
     try {
       while (!stopped) {
-        unordered.take().run();
+        Task task = unordered.take();
+        try {
+          encoder.encode(Objects.requireNonNull(task.block));
+          task.done.set(true);
+        } catch (EncodedBlock.BlockFailure | RuntimeException | Error e) {
+          task.done.setException(e);
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // as in read
@@ -160,51 +171,63 @@ final class PreprocessPipeline implements AutoCloseable {
 
   // ---- the caller's thread
 
-  /** Writes everything, in order, one writer for each key. */
-  void writeTo(
-      List<IndexedDatasetWriter> writers, Preprocessor.ProgressListener listener, long totalBytes)
-      throws IOException {
-    long lines = 0; // of this file
-    while (true) {
-      EncodedBlock block = take(lines);
-      if (block == null) {
-        return;
-      }
-      for (int key = 0; key < writers.size(); key++) {
-        block.writeTo(key, writers.get(key));
-      }
-      lines = (block.lines.startsFile() ? 0 : lines) + block.documentCount();
-      documents += block.documentCount();
-      bytes += block.lines.length();
-      bytesUnderWay.release(permits(block.lines));
-      listener.progress(documents, bytes, totalBytes);
+  /**
+   * The next block in the order of the input, or null after the last one; valid until the next
+   * call.
+   *
+   * @throws MalformedLineException for the first bad line, if that is to end everything, and for
+   *     one that is too long in any case
+   */
+  @Nullable EncodedBlock next() throws IOException {
+    if (ended) {
+      throw new IllegalStateException("the pipeline has ended");
     }
-  }
-
-  private @Nullable EncodedBlock take(long linesBefore) throws IOException {
+    giveBack();
     try {
-      return ordered.take().get();
+      Task task = ordered.take();
+      ended = true; // unless it goes on
+      task.done.get();
+      EncodedBlock block = task.block;
+      if (block != null) {
+        ended = false;
+        lines = block.lines.linesBefore >= 0 ? block.lines.linesBefore : lines;
+        block.setLinesBefore(lines);
+        lines += block.lineCount();
+        current = block;
+      }
+      return block;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("preprocessing was interrupted");
     } catch (ExecutionException e) {
-      Throwable cause = Objects.requireNonNull(e.getCause());
-      if (cause instanceof EncodedBlock.BlockFailure bad) {
-        LineBlock block = bad.lines;
-        throw new MalformedLineException(
-            block.file(),
-            (block.startsFile() ? 0 : linesBefore) + bad.line + 1,
-            block.byteOffset() + bad.badLine.at,
-            bad.badLine.expected,
-            bad.badLine.found,
-            bad.badLine.getCause());
-      }
-      Throwable failure =
-          cause instanceof ReadFailure ? Objects.requireNonNull(cause.getCause()) : cause;
-      Throwables.throwIfInstanceOf(failure, IOException.class);
-      Throwables.throwIfUnchecked(failure);
-      throw new IllegalStateException("no such failure is foreseen", failure);
+      throw failure(Objects.requireNonNull(e.getCause()));
     }
+  }
+
+  private void giveBack() {
+    EncodedBlock block = current;
+    current = null;
+    if (block != null) {
+      bytesUnderWay.release(permits(block.lines));
+      block.clear();
+      free.add(block);
+    }
+  }
+
+  private IOException failure(Throwable cause) throws IOException {
+    if (cause instanceof EncodedBlock.BlockFailure bad) {
+      LineBlock block = bad.lines;
+      return new MalformedLineException(
+          block.file,
+          (block.linesBefore >= 0 ? block.linesBefore : lines) + bad.line + 1,
+          block.byteOffset + bad.badLine.at,
+          bad.badLine.expected,
+          bad.badLine.found,
+          bad.badLine.getCause());
+    }
+    Throwables.throwIfInstanceOf(cause, IOException.class);
+    Throwables.throwIfUnchecked(cause);
+    throw new IllegalStateException("no such failure is foreseen", cause);
   }
 
   /** Stops the threads and waits for their end. Idempotent. */

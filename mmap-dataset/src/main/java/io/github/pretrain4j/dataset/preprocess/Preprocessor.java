@@ -8,8 +8,6 @@ import io.github.pretrain4j.dataset.storage.FileCommit;
 import io.github.pretrain4j.dataset.storage.PendingFile;
 import io.github.pretrain4j.dataset.storage.Scope;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -275,32 +273,24 @@ public final class Preprocessor {
    * is there and older files of these names are untouched.
    *
    * @param config what and how
-   * @param encoder the tokenizer
+   * @param encoders makes the tokenizer's encoders
    * @param listener is told of progress
    * @throws MalformedLineException for the first line that is not as it should be
    * @throws IllegalArgumentException if the encoder gives an id that the token type cannot hold
    */
-  public static Report run(Config config, TokenEncoder encoder, ProgressListener listener)
+  public static Report run(Config config, TokenEncoder.Factory encoders, ProgressListener listener)
       throws IOException {
-    return run(config, encoder, listener, FileCommit.StepListener.NONE);
+    return run(config, encoders, listener, FileCommit.StepListener.NONE);
   }
 
   /** For tests: with a listener to the steps of the commit. */
   static Report run(
       Config config,
-      TokenEncoder encoder,
+      TokenEncoder.Factory encoders,
       ProgressListener listener,
       FileCommit.StepListener commitListener)
       throws IOException {
-    long totalBytes = 0;
-    for (String name : config.inputs()) {
-      Path input = Path.of(name);
-      if (!Files.isRegularFile(input)) {
-        throw new NoSuchFileException(
-            input.toString(), null, Files.exists(input) ? "not a file" : "no such file");
-      }
-      totalBytes += Files.size(input);
-    }
+    InputList inputs = InputList.resolve(config.inputs());
     TokenType type = TokenType.forVocabularySize(config.vocabularySize());
     Scope opened = new Scope();
     try {
@@ -310,11 +300,25 @@ public final class Preprocessor {
         opened.add(writer::close);
         writers.add(writer);
       }
-      Report report;
-      try (PreprocessPipeline pipeline = PreprocessPipeline.start(config, encoder)) {
-        pipeline.writeTo(writers, listener, totalBytes);
-        report = finish(config, writers, pipeline, commitListener);
+      Progress progress = new Progress();
+      EncodeOptions options =
+          new EncodeOptions(
+              config.jsonKeys(), config.appendEod(), config.eodId(), type, null, true);
+      try (PreprocessPipeline pipeline =
+          PreprocessPipeline.start(
+              inputs, options, encoders, config.workers(), InputPosition.START)) {
+        for (EncodedBlock block = pipeline.next(); block != null; block = pipeline.next()) {
+          for (int key = 0; key < writers.size(); key++) {
+            block.writeTo(key, writers.get(key));
+          }
+          if (block.inputBytes() > 0) {
+            progress.documents += block.documentCount();
+            progress.bytes += block.inputBytes();
+            listener.progress(progress.documents, progress.bytes, inputs.totalBytes());
+          }
+        }
       }
+      Report report = finish(config, writers, progress, commitListener);
       opened.close();
       return report;
     } catch (IOException | RuntimeException | Error e) {
@@ -323,10 +327,16 @@ public final class Preprocessor {
     }
   }
 
+  /** How far the work is. */
+  private static final class Progress {
+    long documents;
+    long bytes;
+  }
+
   private static Report finish(
       Config config,
       List<IndexedDatasetWriter> writers,
-      PreprocessPipeline pipeline,
+      Progress progress,
       FileCommit.StepListener commitListener)
       throws IOException {
     List<Output> outputs = new ArrayList<>();
@@ -353,6 +363,6 @@ public final class Preprocessor {
     List<PendingFile> files = new ArrayList<>(dataFiles);
     files.addAll(indexFiles);
     FileCommit.commit(files, commitListener);
-    return new Report(pipeline.documents(), pipeline.bytes(), outputs);
+    return new Report(progress.documents, progress.bytes, outputs);
   }
 }

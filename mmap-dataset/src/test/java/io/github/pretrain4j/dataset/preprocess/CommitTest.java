@@ -34,7 +34,7 @@ class CommitTest {
     Preprocessor.run(
         Preprocessor.Config.of(List.of(input.toString()), temporary.resolve("x"), 100)
             .withJsonKeys(List.of("a", "b")),
-        new NullEncoder(),
+        NullEncoder::new,
         Preprocessor.ProgressListener.NONE,
         listener);
   }

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @NullUnmarked // JUnit injects, and assertions check, what the compiler cannot see
 class PreprocessorTest {
-  private static final NullEncoder ENCODER = new NullEncoder();
+  private static final TokenEncoder.Factory ENCODER = NullEncoder::new;
 
   @TempDir Path temporary;
 
@@ -352,9 +352,10 @@ class PreprocessorTest {
             () ->
                 Preprocessor.run(
                     config(input, temporary.resolve("out"), true, 1000, 2),
-                    text -> {
-                      throw new IllegalStateException("broken");
-                    },
+                    TokenEncoder.Factory.ofStrings(
+                        text -> {
+                          throw new IllegalStateException("broken");
+                        }),
                     Preprocessor.ProgressListener.NONE));
     assertEquals("broken", e.getMessage());
     assertEquals(List.of("in.jsonl"), names());

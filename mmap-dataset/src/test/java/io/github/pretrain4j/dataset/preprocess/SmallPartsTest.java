@@ -50,14 +50,17 @@ class SmallPartsTest {
     }
     List<String> found = new ArrayList<>();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    LineBlock block = new LineBlock();
     try (LineBlockReader reader =
-        new LineBlockReader(List.of(file, file), 1 + random.nextInt(20), 1000)) {
-      for (LineBlock block = reader.next(); block != null; block = reader.next()) {
-        assertEquals(bytes.size() % Math.max(1, content.length()), block.byteOffset());
-        bytes.write(block.bytes(), 0, block.length());
-        for (int start = 0; start < block.length(); ) {
+        new LineBlockReader(
+            InputList.of(List.of(file, file)), 1 + random.nextInt(20), 1000, InputPosition.START)) {
+      while (reader.next(block)) {
+        assertEquals(file, block.file);
+        assertEquals(bytes.size() - (long) block.input * content.length(), block.byteOffset);
+        bytes.write(block.bytes, 0, block.length);
+        for (int start = 0; start < block.length; ) {
           int end = block.lineEnd(start);
-          found.add(new String(block.bytes(), start, end - start, StandardCharsets.UTF_8));
+          found.add(new String(block.bytes, start, end - start, StandardCharsets.UTF_8));
           start = block.nextLine(end);
         }
       }
@@ -71,16 +74,18 @@ class SmallPartsTest {
   @Test
   void aLineOverTheLimitIsRefused() throws IOException {
     Path file = Files.writeString(temporary.resolve("lines"), "a\n" + "b".repeat(100) + "\nc");
-    try (LineBlockReader reader = new LineBlockReader(List.of(file), 8, 64)) {
+    LineBlock block = new LineBlock();
+    try (LineBlockReader reader =
+        new LineBlockReader(InputList.of(List.of(file)), 8, 64, InputPosition.START)) {
       EncodedBlock.BlockFailure e =
           assertThrows(
               EncodedBlock.BlockFailure.class,
               () -> {
-                while (reader.next() != null) {
+                while (reader.next(block)) {
                   // reads on
                 }
               });
-      assertEquals(2, e.lines.byteOffset());
+      assertEquals(2, e.lines.byteOffset);
       assertTrue(e.badLine.expected.startsWith("a line of up to 64 bytes"), e.badLine.expected);
     }
   }
