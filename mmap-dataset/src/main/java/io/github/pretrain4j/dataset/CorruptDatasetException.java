@@ -1,5 +1,6 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.RandomAccessBytes;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -8,6 +9,7 @@ public final class CorruptDatasetException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final transient Path file;
+  private final String location;
   private final long byteOffset;
   private final String what;
   private final String expected;
@@ -24,8 +26,13 @@ public final class CorruptDatasetException extends IOException {
    */
   public CorruptDatasetException(
       Path file, long byteOffset, String what, Object expected, Object found) {
+    this(file, file.toString(), byteOffset, what, expected, found);
+  }
+
+  private CorruptDatasetException(
+      Path file, String location, long byteOffset, String what, Object expected, Object found) {
     super(
-        file
+        location
             + ": "
             + what
             + " at byte "
@@ -35,15 +42,45 @@ public final class CorruptDatasetException extends IOException {
             + ", found "
             + found);
     this.file = file;
+    this.location = location;
     this.byteOffset = byteOffset;
     this.what = what;
     this.expected = expected.toString();
     this.found = found.toString();
   }
 
-  /** The damaged file. */
+  /** Describes one disagreement in a file or an object. */
+  static CorruptDatasetException in(
+      RandomAccessBytes bytes, long byteOffset, String what, Object expected, Object found) {
+    String location = bytes.location();
+    return new CorruptDatasetException(
+        pathOf(location), location, byteOffset, what, expected, found);
+  }
+
+  /** A finding as an exception. */
+  static CorruptDatasetException of(DatasetVerifier.Finding finding) {
+    return new CorruptDatasetException(
+        pathOf(finding.file()),
+        finding.file(),
+        finding.byteOffset(),
+        finding.what(),
+        finding.expected(),
+        finding.found());
+  }
+
+  private static Path pathOf(String location) {
+    int scheme = location.indexOf("://");
+    return Path.of(scheme < 0 ? location : location.substring(scheme + 3));
+  }
+
+  /** The damaged file; of an object, what follows {@code ://} in its address. */
   public Path file() {
     return file;
+  }
+
+  /** The damaged file, or the address of the damaged object. */
+  public String location() {
+    return location;
   }
 
   /** Where in the file the damage shows. */

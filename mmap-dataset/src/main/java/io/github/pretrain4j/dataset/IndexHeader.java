@@ -31,6 +31,35 @@ record IndexHeader(TokenType type, long sequenceCount, long documentIndexCount) 
 
   /** Reads and checks the header, and that the file is as long as the header says. */
   static IndexHeader read(MappedFile file) throws CorruptDatasetException {
+    IndexHeader header = readFields(file);
+    long end = header.end();
+    if (file.size() != end && file.size() != end + header.sequenceCount()) {
+      throw header.wrongSize(file);
+    }
+    return header;
+  }
+
+  /** Reads and checks the header, and that the file is no shorter than the header says. */
+  static IndexHeader readLenient(MappedFile file) throws CorruptDatasetException {
+    IndexHeader header = readFields(file);
+    if (file.size() < header.end()) {
+      throw header.wrongSize(file);
+    }
+    return header;
+  }
+
+  /** What to say of an index that is not as long as its header says. */
+  CorruptDatasetException wrongSize(MappedFile file) {
+    return new CorruptDatasetException(
+        file.path(),
+        Math.min(end(), file.size()),
+        "end of file",
+        end() + " bytes (or " + (end() + sequenceCount) + " with sequence modes)",
+        file.size());
+  }
+
+  /** Reads and checks the header alone. */
+  static IndexHeader readFields(MappedFile file) throws CorruptDatasetException {
     Path path = file.path();
     if (file.size() < BYTES) {
       throw new CorruptDatasetException(
@@ -66,17 +95,7 @@ record IndexHeader(TokenType type, long sequenceCount, long documentIndexCount) 
           "at least 1, and what fits a file",
           documentIndexCount);
     }
-    IndexHeader header = new IndexHeader(type, sequenceCount, documentIndexCount);
-    long end = header.end();
-    if (file.size() != end && file.size() != end + sequenceCount) {
-      throw new CorruptDatasetException(
-          path,
-          Math.min(end, file.size()),
-          "end of file",
-          end + " bytes (or " + (end + sequenceCount) + " with sequence modes)",
-          file.size());
-    }
-    return header;
+    return new IndexHeader(type, sequenceCount, documentIndexCount);
   }
 
   /** The header's bytes. */
@@ -99,6 +118,11 @@ record IndexHeader(TokenType type, long sequenceCount, long documentIndexCount) 
   /** Byte offset of this entry of the document array. */
   long documentAt(long document) {
     return BYTES + 12 * sequenceCount + 8 * document;
+  }
+
+  /** Byte offset of the mode of this sequence, in a file that has modes. */
+  long modeAt(long sequence) {
+    return end() + sequence;
   }
 
   /** Byte offset behind the arrays: the file's size when it has no sequence modes. */

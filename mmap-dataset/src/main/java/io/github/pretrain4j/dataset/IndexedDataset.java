@@ -1,8 +1,12 @@
 package io.github.pretrain4j.dataset;
 
 import io.github.pretrain4j.dataset.storage.MappedFile;
+import io.github.pretrain4j.dataset.storage.PendingFile;
+import io.github.pretrain4j.dataset.storage.RandomAccessBytes;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +17,11 @@ import org.jspecify.annotations.Nullable;
  * arrays only. {@link #open} checks the header, the size of the index against its counts, and the
  * first and last entry of each array against the other file. Every read checks the entry it uses
  * against its neighbour and the size of the data file, so that a damaged index cannot lead to
- * another sequence's tokens; {@link #verify} checks every entry and reads every token.
+ * another sequence's tokens; {@link #verify} checks every entry and reads every token, and {@link
+ * DatasetVerifier} lists all that is wrong.
+ *
+ * <p>A dataset in an object store is read by byte ranges: its index is fetched once, its data in
+ * blocks ({@link RemoteReading}).
  *
  * <p>Thread-safe. A file must not be cut while it is open: reading a mapping behind the end of its
  * file is an {@link InternalError} of the virtual machine. The writers of this library replace
@@ -21,21 +29,40 @@ import org.jspecify.annotations.Nullable;
  * when the collector runs.
  */
 public final class IndexedDataset implements AutoCloseable {
-  /** Elements read at a time by {@link #verify}. */
-  private static final int VERIFY_ELEMENTS = 1 << 16;
-
   private final IndexHeader header;
-  private final Path prefix;
+  private final String location;
+  private final @Nullable Path prefix;
+  private final boolean modes;
 
   // Null once closed; one field, so that a reader sees both files or neither.
   private volatile @Nullable Files files;
 
-  private record Files(MappedFile index, MappedFile data) {}
+  /**
+   * What is open.
+   *
+   * @param end the byte behind the last sequence; the size of the data, unless leniently opened
+   * @param pointers those to be used instead of the index's, if leniently opened
+   * @param resources what to close besides
+   */
+  private record Files(
+      MappedFile index,
+      RandomAccessBytes data,
+      long end,
+      @Nullable RecomputedPointers pointers,
+      Runnable resources) {}
 
-  private IndexedDataset(Path prefix, IndexHeader header, MappedFile index, MappedFile data) {
+  private IndexedDataset(
+      String location, @Nullable Path prefix, IndexHeader header, boolean modes, Files files) {
+    this.location = location;
     this.prefix = prefix;
     this.header = header;
-    this.files = new Files(index, data);
+    this.modes = modes;
+    this.files = files;
+  }
+
+  /** As {@link #open(Path, OpenOptions)}, with the defaults. */
+  public static IndexedDataset open(Path prefix) throws IOException {
+    return open(prefix, OpenOptions.defaults());
   }
 
   /**
@@ -43,15 +70,60 @@ public final class IndexedDataset implements AutoCloseable {
    *
    * @param prefix path of the two files without {@code .bin} and {@code .idx}
    * @throws java.nio.file.NoSuchFileException if a file is missing
-   * @throws CorruptDatasetException if the files are no dataset, or do not belong together
+   * @throws CorruptDatasetException if the files are no dataset, or do not belong together, or have
+   *     modes or not where the options say otherwise
    */
-  public static IndexedDataset open(Path prefix) throws IOException {
-    MappedFile index = MappedFile.open(indexFile(prefix));
-    MappedFile data = MappedFile.open(dataFile(prefix));
-    IndexHeader header = IndexHeader.read(index);
-    IndexedDataset dataset = new IndexedDataset(prefix, header, index, data);
+  public static IndexedDataset open(Path prefix, OpenOptions options) throws IOException {
+    return of(
+        prefix.toString(),
+        prefix,
+        MappedFile.open(indexFile(prefix)),
+        MappedFile.open(dataFile(prefix)),
+        () -> {},
+        options);
+  }
+
+  /** Opens what is mapped already; for tests too, which map in small chunks. */
+  static IndexedDataset of(
+      String location,
+      @Nullable Path prefix,
+      MappedFile index,
+      RandomAccessBytes data,
+      Runnable resources,
+      OpenOptions options)
+      throws IOException {
+    IndexHeader header =
+        options.lenient() ? IndexHeader.readLenient(index) : IndexHeader.read(index);
+    boolean modes = hasModes(header, index, options);
+    RecomputedPointers pointers = options.lenient() ? RecomputedPointers.of(index, header) : null;
+    long end = pointers == null ? data.size() : pointers.end();
+    IndexedDataset dataset =
+        new IndexedDataset(
+            location, prefix, header, modes, new Files(index, data, end, pointers, resources));
     dataset.checkEnds();
     return dataset;
+  }
+
+  /** Whether there are modes, which nothing but the size of the index says. */
+  private static boolean hasModes(IndexHeader header, MappedFile index, OpenOptions options)
+      throws CorruptDatasetException {
+    boolean sized =
+        header.sequenceCount() > 0 && index.size() == header.end() + header.sequenceCount();
+    boolean expected =
+        switch (options.modes()) {
+          case DETECT -> sized;
+          case REQUIRE -> true;
+          case REFUSE -> false;
+        };
+    if (expected != sized && header.sequenceCount() > 0) {
+      throw new CorruptDatasetException(
+          index.path(),
+          header.end(),
+          "sequence modes",
+          expected ? header.sequenceCount() + " bytes of them" : "none",
+          (index.size() - header.end()) + " bytes behind the arrays");
+    }
+    return expected;
   }
 
   /** {@code prefix.bin}. */
@@ -73,9 +145,21 @@ public final class IndexedDataset implements AutoCloseable {
     return prefix.resolveSibling(name + suffix);
   }
 
-  /** The prefix this was opened with. */
+  /**
+   * The prefix this was opened with.
+   *
+   * @throws IllegalStateException for a dataset in an object store, which has a {@link #location}
+   */
   public Path prefix() {
+    if (prefix == null) {
+      throw new IllegalStateException(location + " is no local dataset");
+    }
     return prefix;
+  }
+
+  /** The prefix this was opened with, as text; of an object store, its address. */
+  public String location() {
+    return location;
   }
 
   /** What one token is in the data file. */
@@ -95,13 +179,31 @@ public final class IndexedDataset implements AutoCloseable {
 
   /** Number of tokens of all sequences together. */
   public long tokenCount() {
-    return files().data().size() / header.type().bytes();
+    return files().end() / header.type().bytes();
   }
 
   /** Number of tokens of a sequence, from 0 to {@code sequenceCount() - 1}. */
   public int sequenceLength(long sequence) {
     checkSequence(sequence);
     return files().index().getInt(header.lengthAt(sequence));
+  }
+
+  /** Whether each sequence has a {@link #mode}: whether the dataset is multimodal. */
+  public boolean hasModes() {
+    return modes;
+  }
+
+  /**
+   * The mode of a sequence in a multimodal dataset; 0 is text.
+   *
+   * @throws IllegalStateException if the dataset has no modes
+   */
+  public byte mode(long sequence) {
+    checkSequence(sequence);
+    if (!modes) {
+      throw new IllegalStateException("the dataset " + location + " has no sequence modes");
+    }
+    return files().index().getByte(header.modeAt(sequence));
   }
 
   /**
@@ -123,14 +225,7 @@ public final class IndexedDataset implements AutoCloseable {
 
   /** All tokens of a sequence. */
   public int[] sequence(long sequence) throws IOException {
-    int length = sequenceLength(sequence);
-    long bytes = (long) length * header.type().bytes();
-    if (length < 0 || bytes > files().data().size()) {
-      throw corruptLength(sequence, length);
-    }
-    int[] tokens = new int[length];
-    read(sequence, 0, length, tokens, 0);
-    return tokens;
+    return span(sequence).toArray();
   }
 
   /**
@@ -146,30 +241,74 @@ public final class IndexedDataset implements AutoCloseable {
    */
   public void read(long sequence, int offset, int length, int[] target, int targetOffset)
       throws IOException {
-    checkSequence(sequence);
-    Objects.checkFromIndexSize(targetOffset, length, target.length);
-    Files current = files();
-    MappedFile data = current.data();
-    TokenType type = header.type();
-    long position = checkedPointer(current, sequence);
-    int sequenceLength = current.index().getInt(header.lengthAt(sequence));
-    Objects.checkFromIndexSize(offset, length, sequenceLength);
-    position += (long) offset * type.bytes();
-    decode(data, position, target, targetOffset, length);
+    span(sequence).copyTo(offset, target, targetOffset, length);
   }
 
-  /** Reads elements that lie inside the data file. */
-  private void decode(MappedFile data, long position, int[] target, int targetOffset, int length)
-      throws CorruptDatasetException {
-    long bad = header.type().decode(data, position, target, targetOffset, length);
-    if (bad >= 0) {
-      throw new CorruptDatasetException(
-          data.path(), bad, "token", "a 32-bit integer", "another " + header.type());
+  /**
+   * A sequence, not yet read.
+   *
+   * @throws CorruptDatasetException if the entry of this sequence is damaged
+   */
+  public TokenSpan span(long sequence) throws IOException {
+    checkSequence(sequence);
+    Files current = files();
+    long pointer = checkedPointer(current, sequence);
+    int length = current.index().getInt(header.lengthAt(sequence));
+    return new TokenSpan(header.type(), current.data(), pointer, length);
+  }
+
+  /**
+   * Sequences that follow each other, not yet read; {@link #sequenceLengths} says where one ends.
+   *
+   * @throws CorruptDatasetException if the entries of these sequences are damaged
+   */
+  public TokenSpan span(long firstSequence, long count) throws IOException {
+    Objects.checkFromIndexSize(firstSequence, count, header.sequenceCount());
+    Files current = files();
+    if (count == 0) {
+      return new TokenSpan(header.type(), current.data(), 0, 0);
     }
+    long start = checkedPointer(current, firstSequence);
+    long tokens = 0;
+    for (long i = firstSequence; i < firstSequence + count; i++) {
+      int length = current.index().getInt(header.lengthAt(i));
+      if (length < 0) {
+        throw corruptLength(i, length);
+      }
+      tokens += length;
+    }
+    long last = firstSequence + count - 1;
+    long end =
+        checkedPointer(current, last)
+            + (long) current.index().getInt(header.lengthAt(last)) * header.type().bytes();
+    if (end != start + tokens * header.type().bytes()) {
+      throw new CorruptDatasetException(
+          current.index().path(),
+          header.pointerAt(last),
+          "end of sequence " + last,
+          start + tokens * header.type().bytes(),
+          end);
+    }
+    return new TokenSpan(header.type(), current.data(), start, tokens);
+  }
+
+  /**
+   * A document, all its sequences, not yet read.
+   *
+   * @throws CorruptDatasetException if the entries concerned are damaged
+   */
+  public TokenSpan document(long document) throws IOException {
+    Objects.checkIndex(document, documentCount());
+    long first = firstSequence(document);
+    long next = firstSequence(document + 1);
+    if (next < first) {
+      throw corruptDocument(files().index(), document + 1, first, next);
+    }
+    return span(first, next - first);
   }
 
   /** The lengths of {@code count} sequences from {@code first} on, as the index has them. */
-  public int[] sequenceLengths(long first, int count) {
+  public int[] sequenceLengths(long first, int count) throws IOException {
     Objects.checkFromIndexSize(first, count, header.sequenceCount());
     int[] lengths = new int[count];
     TokenType.INT32.decode(files().index(), header.lengthAt(first), lengths, 0, count);
@@ -182,56 +321,70 @@ public final class IndexedDataset implements AutoCloseable {
    * @throws CorruptDatasetException for the first disagreement
    */
   public void verify() throws IOException {
-    verifyIndex();
-    MappedFile data = files().data();
-    int[] ids = new int[(int) Math.min(VERIFY_ELEMENTS, tokenCount())];
-    long total = tokenCount();
-    for (long i = 0; i < total; i += ids.length) {
-      int count = (int) Math.min(ids.length, total - i);
-      decode(data, i * header.type().bytes(), ids, 0, count);
-    }
+    verify(DatasetVerifier.Depth.TOKENS);
   }
 
   /** Checks every entry of the index: lengths, pointers and documents. */
   public void verifyIndex() throws IOException {
+    verify(DatasetVerifier.Depth.INDEX);
+  }
+
+  private void verify(DatasetVerifier.Depth depth) throws IOException {
     Files current = files();
-    MappedFile index = current.index();
-    long expected = 0;
-    for (long i = 0; i < header.sequenceCount(); i++) {
-      int length = index.getInt(header.lengthAt(i));
-      if (length < 0) {
-        throw corruptLength(i, length);
+    new DatasetVerifier(1)
+        .verify(current.index(), current.data(), current.pointers() != null, depth)
+        .requireNone();
+  }
+
+  /** The data as this dataset's readers see it, for operations on whole datasets. */
+  RandomAccessBytes data() {
+    return files().data();
+  }
+
+  /** The index, likewise. */
+  MappedFile index() {
+    return files().index();
+  }
+
+  /** Appends bytes of the data file to another. */
+  void copyData(long byteOffset, long bytes, PendingFile target) throws IOException {
+    RandomAccessBytes data = data();
+    if (data instanceof MappedFile mapped) {
+      try (FileChannel channel = FileChannel.open(mapped.path(), StandardOpenOption.READ)) {
+        if (channel.size() != mapped.size()) {
+          throw new CorruptDatasetException(
+              mapped.path(), 0, "size", mapped.size() + " as it was opened", channel.size());
+        }
+        target.transferFrom(channel, byteOffset, bytes);
       }
-      long pointer = index.getLong(header.pointerAt(i));
-      if (pointer != expected) {
-        throw new CorruptDatasetException(
-            index.path(), header.pointerAt(i), "pointer of sequence " + i, expected, pointer);
-      }
-      expected += (long) length * header.type().bytes();
+      return;
     }
-    if (expected != current.data().size()) {
-      throw dataSize(current, expected);
-    }
-    long previous = 0;
-    for (long d = 0; d < header.documentIndexCount(); d++) {
-      long first = index.getLong(header.documentAt(d));
-      if (first < previous || first > header.sequenceCount()) {
-        throw corruptDocument(index, d, previous, first);
-      }
-      previous = first;
+    long end = byteOffset + bytes;
+    for (long at = byteOffset; at < end; at = data.chunkEnd(at)) {
+      int count = (int) (Math.min(end, data.chunkEnd(at)) - at);
+      target.put(data.chunk(at).slice(data.inChunk(at), count));
     }
   }
 
-  /** Forgets the mappings. Reading afterwards is an error. */
+  /** Where in the index what is. */
+  IndexHeader header() {
+    return header;
+  }
+
+  /** Forgets the mappings. Reading afterwards is an error. Idempotent. */
   @Override
   public void close() {
+    Files current = files;
     files = null;
+    if (current != null) {
+      current.resources().run();
+    }
   }
 
   private Files files() {
     Files current = files;
     if (current == null) {
-      throw new IllegalStateException("the dataset " + prefix + " is closed");
+      throw new IllegalStateException("the dataset " + location + " is closed");
     }
     return current;
   }
@@ -245,12 +398,16 @@ public final class IndexedDataset implements AutoCloseable {
     requireEntry(index, header.documentAt(0), "first document index", 0);
     requireEntry(index, header.documentAt(documents - 1), "last document index", sequences);
     if (sequences == 0) {
-      if (current.data().size() != 0) {
+      if (current.end() != 0) {
         throw dataSize(current, 0);
       }
       return;
     }
-    requireEntry(index, header.pointerAt(0), "pointer of sequence 0", 0);
+    if (current.pointers() == null) {
+      requireEntry(index, header.pointerAt(0), "pointer of sequence 0", 0);
+    } else if (current.end() > current.data().size()) {
+      throw dataSize(current, current.end());
+    }
     checkedPointer(current, sequences - 1);
   }
 
@@ -272,15 +429,23 @@ public final class IndexedDataset implements AutoCloseable {
     if (length < 0) {
       throw corruptLength(sequence, length);
     }
+    if (current.pointers() != null) {
+      return current.pointers().pointer(sequence);
+    }
     long pointer = index.getLong(header.pointerAt(sequence));
     int bytes = header.type().bytes();
-    long size = current.data().size();
+    long size = current.end();
     if (pointer < 0 || pointer > size || pointer % bytes != 0) {
       throw new CorruptDatasetException(
           index.path(),
           header.pointerAt(sequence),
           "pointer of sequence " + sequence,
-          "a multiple of " + bytes + " up to " + size + ", the size of " + current.data().path(),
+          "a multiple of "
+              + bytes
+              + " up to "
+              + size
+              + ", the size of "
+              + current.data().location(),
           pointer);
     }
     long end = pointer + (long) length * bytes;
@@ -318,7 +483,7 @@ public final class IndexedDataset implements AutoCloseable {
 
   private CorruptDatasetException corruptLength(long sequence, int length) {
     return new CorruptDatasetException(
-        indexFile(prefix),
+        files().index().path(),
         header.lengthAt(sequence),
         "length of sequence " + sequence,
         "0 up to what the data file holds",
@@ -326,8 +491,8 @@ public final class IndexedDataset implements AutoCloseable {
   }
 
   private static CorruptDatasetException dataSize(Files current, long expected) {
-    return new CorruptDatasetException(
-        current.data().path(),
+    return CorruptDatasetException.in(
+        current.data(),
         Math.min(expected, current.data().size()),
         "end of file",
         expected + " bytes, as " + current.index().path() + " says",

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a Megatron dataset: sequences of tokens, grouped into documents.
@@ -28,12 +29,14 @@ import java.util.Objects;
  */
 public final class IndexedDatasetWriter implements AutoCloseable {
   private static final int COPY_BYTES = 1 << 16;
+  private static final int COPY_SEQUENCES = 1 << 14;
 
   private final TokenType type;
   private final PendingFile data;
   private final PendingFile index;
   private final PendingFile lengths;
   private final PendingFile documents;
+  private final @Nullable PendingFile modes;
   private final Scope opened;
   private FileCommit.StepListener commitListener = FileCommit.StepListener.NONE;
   private long sequenceCount;
@@ -47,6 +50,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
       PendingFile index,
       PendingFile lengths,
       PendingFile documents,
+      @Nullable PendingFile modes,
       Scope opened) {
     this.opened = opened;
     this.type = type;
@@ -54,6 +58,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     this.index = index;
     this.lengths = lengths;
     this.documents = documents;
+    this.modes = modes;
   }
 
   /**
@@ -67,6 +72,17 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   }
 
   /**
+   * Starts a multimodal dataset: each sequence has a mode.
+   *
+   * @param prefix path of the two files without {@code .bin} and {@code .idx}; its directory exists
+   * @param type what one token becomes on disk
+   */
+  public static IndexedDatasetWriter createMultimodal(Path prefix, TokenType type)
+      throws IOException {
+    return create(prefix, type, true, PendingFile::create);
+  }
+
+  /**
    * Starts a dataset, or goes on with one, if the opener gives files that have content: an {@code
    * .idx} without any, and the other three as they were after some document's end.
    *
@@ -76,6 +92,12 @@ public final class IndexedDatasetWriter implements AutoCloseable {
    *     .idx.documents}, of which the last two are never committed
    */
   public static IndexedDatasetWriter create(Path prefix, TokenType type, PendingFile.Opener opener)
+      throws IOException {
+    return create(prefix, type, false, opener);
+  }
+
+  private static IndexedDatasetWriter create(
+      Path prefix, TokenType type, boolean multimodal, PendingFile.Opener opener)
       throws IOException {
     Path indexFile = IndexedDataset.indexFile(prefix);
     Scope opened = new Scope();
@@ -87,6 +109,9 @@ public final class IndexedDatasetWriter implements AutoCloseable {
               opened.add(opener.open(indexFile)),
               opened.add(opener.open(IndexedDataset.withSuffix(prefix, ".idx.lengths"))),
               opened.add(opener.open(IndexedDataset.withSuffix(prefix, ".idx.documents"))),
+              multimodal
+                  ? opened.add(opener.open(IndexedDataset.withSuffix(prefix, ".idx.modes")))
+                  : null,
               opened);
       if (writer.documents.bytes() == 0) {
         writer.documents.putLong(0);
@@ -126,8 +151,14 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     return data.bytes() / type.bytes();
   }
 
+  /** Whether each sequence has a mode. */
+  public boolean isMultimodal() {
+    return modes != null;
+  }
+
   /**
-   * Appends one sequence, which may be empty, to the current document.
+   * Appends one sequence, which may be empty, to the current document; of mode 0, if the dataset is
+   * multimodal.
    *
    * @throws IllegalArgumentException if an id does not fit the token type; nothing was added then
    */
@@ -139,7 +170,207 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     addLength(length);
   }
 
-  /** Appends the bytes of sequences that {@link #addLength} declares. */
+  /**
+   * Appends one sequence of this mode, which may be empty, to the current document.
+   *
+   * @throws IllegalArgumentException if an id does not fit the token type; nothing was added then
+   * @throws IllegalStateException if the dataset is not multimodal
+   */
+  public void addSequence(int[] tokens, int offset, int length, byte mode) throws IOException {
+    requireOpen();
+    requireModes();
+    Objects.checkFromIndexSize(offset, length, tokens.length);
+    type.requireFit(tokens, offset, length);
+    type.append(tokens, offset, length, data);
+    addLength(length, mode);
+  }
+
+  /**
+   * Appends one sequence of elements that need not be {@code int}.
+   *
+   * @throws IllegalArgumentException if an element is not one of the token type's values exactly;
+   *     nothing was added then
+   */
+  public void addSequence(long[] elements, int offset, int length) throws IOException {
+    requireOpen();
+    Objects.checkFromIndexSize(offset, length, elements.length);
+    ByteBuffer one = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = offset; i < offset + length; i++) {
+      type.put(one.clear(), elements[i]);
+    }
+    for (int i = offset; i < offset + length; i++) {
+      type.put(data.reserve(type.bytes()), elements[i]);
+    }
+    addLength(length);
+  }
+
+  /**
+   * Appends one sequence of elements that need not be {@code int}.
+   *
+   * @throws IllegalArgumentException if an element is not one of the token type's values exactly;
+   *     nothing was added then
+   */
+  public void addSequence(double[] elements, int offset, int length) throws IOException {
+    requireOpen();
+    Objects.checkFromIndexSize(offset, length, elements.length);
+    ByteBuffer one = ByteBuffer.allocate(Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = offset; i < offset + length; i++) {
+      type.put(one.clear(), elements[i]);
+    }
+    for (int i = offset; i < offset + length; i++) {
+      type.put(data.reserve(type.bytes()), elements[i]);
+    }
+    addLength(length);
+  }
+
+  /**
+   * Appends a whole document: sequences of these lengths, which the tokens are in order. The last
+   * document must have been ended. Without lengths it is an empty document.
+   *
+   * @throws IllegalArgumentException if the lengths do not add up to the tokens, or an id does not
+   *     fit the token type; nothing was added then
+   */
+  public void addDocument(int[] tokens, int[] sequenceLengths) throws IOException {
+    addDocument(tokens, sequenceLengths, null);
+  }
+
+  /**
+   * Appends a whole document with the mode of each of its sequences.
+   *
+   * @throws IllegalArgumentException as for {@link #addDocument(int[], int[])}, or if the modes are
+   *     not as many as the lengths
+   * @throws IllegalStateException if the dataset is not multimodal
+   */
+  public void addDocument(int[] tokens, int[] sequenceLengths, byte @Nullable [] sequenceModes)
+      throws IOException {
+    requireOpen();
+    if (documentedSequenceCount != sequenceCount) {
+      throw new IllegalStateException("the last document was not ended");
+    }
+    long total = 0;
+    for (int length : sequenceLengths) {
+      if (length < 0) {
+        throw new IllegalArgumentException("a sequence length is negative: " + length);
+      }
+      total += length;
+    }
+    if (total != tokens.length) {
+      throw new IllegalArgumentException(
+          "the sequence lengths add up to " + total + ", the tokens are " + tokens.length);
+    }
+    if (sequenceModes != null) {
+      requireModes();
+      if (sequenceModes.length != sequenceLengths.length) {
+        throw new IllegalArgumentException(
+            sequenceModes.length + " modes for " + sequenceLengths.length + " sequences");
+      }
+    }
+    type.requireFit(tokens, 0, tokens.length);
+    type.append(tokens, 0, tokens.length, data);
+    for (int i = 0; i < sequenceLengths.length; i++) {
+      addLength(sequenceLengths[i], sequenceModes == null ? 0 : sequenceModes[i]);
+    }
+    endDocument();
+  }
+
+  /**
+   * Appends documents of another dataset: Megatron's {@code add_index}, for a range of documents.
+   * Bytes are copied as they are, pointers made anew.
+   *
+   * @param source a dataset of this token type, with modes exactly if this one has
+   * @param firstDocument the first document wanted
+   * @param count how many
+   * @throws IllegalArgumentException if the token type or the modes differ; nothing was added then
+   * @throws CorruptDatasetException if the source's index contradicts itself; this writer can then
+   *     only be closed
+   */
+  public void append(IndexedDataset source, long firstDocument, long count) throws IOException {
+    requireOpen();
+    Objects.checkFromIndexSize(firstDocument, count, source.documentCount());
+    if (source.tokenType() != type) {
+      throw new IllegalArgumentException(
+          source.location() + " has " + source.tokenType() + " tokens, not " + type);
+    }
+    if (source.sequenceCount() > 0 && source.hasModes() != isMultimodal()) {
+      throw new IllegalArgumentException(
+          source.location()
+              + (source.hasModes()
+                  ? " has sequence modes, this dataset has none"
+                  : " has no modes"));
+    }
+    if (documentedSequenceCount != sequenceCount) {
+      throw new IllegalStateException("the last document was not ended");
+    }
+    boolean complete = false;
+    try {
+      appendChecked(source, firstDocument, count);
+      complete = true;
+    } finally {
+      sealed |= !complete;
+    }
+  }
+
+  private void appendChecked(IndexedDataset source, long firstDocument, long count)
+      throws IOException {
+    long first = source.firstSequence(firstDocument);
+    long end = source.firstSequence(firstDocument + count);
+    appendSequences(source, first, end);
+    long shift = sequenceCount - end;
+    long previous = first;
+    for (long d = firstDocument + 1; d <= firstDocument + count; d++) {
+      long next = source.firstSequence(d);
+      if (next < previous || next > end) {
+        throw new CorruptDatasetException(
+            source.index().path(),
+            source.header().documentAt(d),
+            "first sequence of document " + d,
+            previous + " to " + end,
+            next);
+      }
+      documents.putLong(next + shift);
+      previous = next;
+    }
+    documentCount += count;
+    documentedSequenceCount = sequenceCount;
+  }
+
+  /** Lengths, modes and bytes of the sequences from {@code first} up to {@code end}. */
+  private void appendSequences(IndexedDataset source, long first, long end) throws IOException {
+    long startByte = -1;
+    long bytes = 0;
+    for (long from = first; from < end; from += COPY_SEQUENCES) {
+      int some = (int) Math.min(COPY_SEQUENCES, end - from);
+      int[] chunk = source.sequenceLengths(from, some);
+      TokenSpan span = source.span(from, some); // checks the lengths against the pointers
+      if (startByte < 0) {
+        startByte = span.byteOffset();
+      }
+      if (span.byteOffset() != startByte + bytes) {
+        throw new CorruptDatasetException(
+            source.index().path(),
+            source.header().pointerAt(from),
+            "pointer of sequence " + from,
+            startByte + bytes,
+            span.byteOffset());
+      }
+      for (int i = 0; i < some; i++) {
+        lengths.putInt(chunk[i]);
+        if (modes != null) {
+          modes.reserve(1).put(source.mode(from + i));
+        }
+      }
+      bytes += span.length() * type.bytes();
+    }
+    sequenceCount += end - first;
+    if (bytes > 0) {
+      source.copyData(startByte, bytes, data);
+    }
+  }
+
+  /**
+   * Appends the bytes of sequences that {@link #addLength} declares: for tokens that another thread
+   * has encoded. {@link #seal} checks that the bytes and the lengths agree.
+   */
   public void addEncoded(byte[] bytes, int offset, int length) throws IOException {
     requireOpen();
     data.put(bytes, offset, length);
@@ -147,7 +378,14 @@ public final class IndexedDatasetWriter implements AutoCloseable {
 
   /** Declares a sequence of this many tokens, whose bytes {@link #addEncoded} got or will get. */
   public void addLength(int length) throws IOException {
+    addLength(length, (byte) 0);
+  }
+
+  private void addLength(int length, byte mode) throws IOException {
     lengths.putInt(length);
+    if (modes != null) {
+      modes.reserve(1).put(mode);
+    }
     sequenceCount++;
   }
 
@@ -165,11 +403,17 @@ public final class IndexedDatasetWriter implements AutoCloseable {
    * @throws IllegalStateException if the last sequence belongs to no document
    */
   public void finish() throws IOException {
-    seal();
+    sealIndex();
+    data.sealUnhashed();
+    index.sealUnhashed();
     FileCommit.commit(files(), commitListener);
   }
 
-  /** The two files, in the order in which they must appear. */
+  /**
+   * The two files, {@code .idx} last, which is the order in which they must appear: for a {@link
+   * FileCommit} of several datasets together, after {@link #seal} of each, instead of {@link
+   * #finish}.
+   */
   public List<PendingFile> files() {
     return List.of(data, index);
   }
@@ -177,22 +421,35 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   /** SHA-256 of both files, from {@link #seal}. */
   public record Hashes(String data, String index) {}
 
-  /** Writes the index and flushes both files to disk. */
+  /**
+   * Writes the index and flushes both files to disk, for a commit by the caller. Nothing can be
+   * added afterwards.
+   *
+   * @throws IllegalStateException if the last sequence belongs to no document
+   */
   public Hashes seal() throws IOException {
+    sealIndex();
+    return new Hashes(data.seal(), index.seal());
+  }
+
+  private void sealIndex() throws IOException {
     requireOpen();
     if (documentedSequenceCount != sequenceCount) {
       throw new IllegalStateException("the last document was not ended");
     }
     sealed = true;
-    String dataHash = data.seal();
     index.put(new IndexHeader(type, sequenceCount, documentCount + 1).toBytes());
     lengths.flush();
     documents.flush();
+    if (modes != null) {
+      modes.flush();
+    }
     writeIndexArrays();
-    String indexHash = index.seal();
     lengths.close();
     documents.close();
-    return new Hashes(dataHash, indexHash);
+    if (modes != null) {
+      modes.close();
+    }
   }
 
   private void writeIndexArrays() throws IOException {
@@ -211,6 +468,9 @@ public final class IndexedDatasetWriter implements AutoCloseable {
           "the sequences have " + pointer + " bytes, the data file " + data.bytes());
     }
     copy(documents, bytes);
+    if (modes != null) {
+      copy(modes, bytes);
+    }
   }
 
   private void copy(PendingFile spool, byte[] bytes) throws IOException {
@@ -224,6 +484,12 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     ByteBuffer chunk = ByteBuffer.wrap(bytes, 0, count);
     spool.readBack(at, chunk);
     return chunk.flip();
+  }
+
+  private void requireModes() {
+    if (modes == null) {
+      throw new IllegalStateException("the dataset is not multimodal: it has no sequence modes");
+    }
   }
 
   private void requireOpen() {

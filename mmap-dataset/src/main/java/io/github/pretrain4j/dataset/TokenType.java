@@ -1,7 +1,7 @@
 package io.github.pretrain4j.dataset;
 
-import io.github.pretrain4j.dataset.storage.MappedFile;
 import io.github.pretrain4j.dataset.storage.PendingFile;
+import io.github.pretrain4j.dataset.storage.RandomAccessBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
  * it in the {@code .idx} file. Elements are little-endian.
  *
  * <p>Only {@link #UINT16} and {@link #INT32} are written for text ({@link #forVocabularySize}); the
- * others are read because Megatron's format has them. Token ids are {@code int} everywhere in this
+ * others are there because Megatron's format has them. Token ids are {@code int} everywhere in this
  * library: an element that is no {@code int} (a large {@code int64}, a fraction) is an error when
- * read, never a rounded value.
+ * read as one, never a rounded value; it can be read as the {@code long} or {@code double} that it
+ * is.
  */
 public enum TokenType {
   /** Unsigned bytes. */
@@ -206,6 +207,90 @@ public enum TokenType {
     return -1;
   }
 
+  /** The element at this place, if it is a {@code long}: see {@link #isLong}. */
+  long getLong(ByteBuffer source, int position) {
+    return switch (this) {
+      case UINT8 -> source.get(position) & 0xff;
+      case INT8 -> source.get(position);
+      case INT16 -> source.getShort(position);
+      case UINT16 -> source.getShort(position) & 0xffff;
+      case INT32 -> source.getInt(position);
+      case INT64 -> source.getLong(position);
+      case FLOAT64 -> (long) source.getDouble(position);
+      case FLOAT32 -> (long) source.getFloat(position);
+    };
+  }
+
+  /** Whether the element at this place is a whole number between -2^63 and 2^63 - 1. */
+  boolean isLong(ByteBuffer source, int position) {
+    return switch (this) {
+      case FLOAT64 -> isLong(source.getDouble(position));
+      case FLOAT32 -> isLong(source.getFloat(position));
+      case UINT8, INT8, INT16, UINT16, INT32, INT64 -> true;
+    };
+  }
+
+  /** The element at this place, if a {@code double} can hold it: see {@link #isDouble}. */
+  double getDouble(ByteBuffer source, int position) {
+    return switch (this) {
+      case FLOAT64 -> source.getDouble(position);
+      case FLOAT32 -> source.getFloat(position);
+      case UINT8, INT8, INT16, UINT16, INT32, INT64 -> (double) getLong(source, position);
+    };
+  }
+
+  /** Whether a {@code double} holds the element at this place exactly; not so a large int64. */
+  boolean isDouble(ByteBuffer source, int position) {
+    return this != INT64 || isDouble(source.getLong(position));
+  }
+
+  private static boolean isLong(double value) {
+    return (double) (long) value == value && value != 0x1p63;
+  }
+
+  private static boolean isDouble(long value) {
+    return (long) (double) value == value && value != Long.MAX_VALUE;
+  }
+
+  /** Stores a value at {@code target}'s position, after checking that it can be read back. */
+  void put(ByteBuffer target, long value) {
+    boolean fits =
+        switch (this) {
+          case INT64 -> true;
+          case FLOAT64 -> isDouble(value);
+          case FLOAT32 -> isDouble(value) && (float) value == (double) value;
+          case UINT8, INT8, INT16, UINT16, INT32 -> value >= minimum && value <= maximum;
+        };
+    if (!fits) {
+      throw new IllegalArgumentException("element " + value + " does not fit " + this);
+    }
+    switch (this) {
+      case UINT8, INT8 -> target.put((byte) value);
+      case INT16, UINT16 -> target.putShort((short) value);
+      case INT32 -> target.putInt((int) value);
+      case INT64 -> target.putLong(value);
+      case FLOAT64 -> target.putDouble((double) value);
+      case FLOAT32 -> target.putFloat((float) value);
+    }
+  }
+
+  /** Stores a value at {@code target}'s position, after checking that it can be read back. */
+  void put(ByteBuffer target, double value) {
+    if (this == FLOAT64) {
+      target.putDouble(value);
+    } else if (this == FLOAT32) {
+      if (!Double.isNaN(value) && (double) (float) value != value) {
+        throw new IllegalArgumentException("element " + value + " does not fit " + this);
+      }
+      target.putFloat((float) value);
+    } else {
+      if (!isLong(value)) {
+        throw new IllegalArgumentException("element " + value + " does not fit " + this);
+      }
+      put(target, (long) value);
+    }
+  }
+
   /** Appends ids that {@link #requireFit} to a file. */
   public void append(int[] ids, int offset, int length, PendingFile file) throws IOException {
     int from = offset;
@@ -223,7 +308,9 @@ public enum TokenType {
    *
    * @return byte offset of the first element that is no {@code int}, or -1 if all were read
    */
-  public long decode(MappedFile file, long offset, int[] target, int targetOffset, int length) {
+  public long decode(
+      RandomAccessBytes file, long offset, int[] target, int targetOffset, int length)
+      throws IOException {
     long position = offset;
     int done = 0;
     while (done < length) {
@@ -237,6 +324,38 @@ public enum TokenType {
       }
       done += count;
       position += (long) count * bytes;
+    }
+    return -1;
+  }
+
+  /** As {@link #decode(RandomAccessBytes, long, int[], int, int)}, for {@code long}. */
+  long decode(RandomAccessBytes file, long offset, long[] target, int targetOffset, int length)
+      throws IOException {
+    long position = offset;
+    for (int done = 0; done < length; done++) {
+      ByteBuffer chunk = file.chunk(position);
+      int at = file.inChunk(position);
+      if (!isLong(chunk, at)) {
+        return position;
+      }
+      target[targetOffset + done] = getLong(chunk, at);
+      position += bytes;
+    }
+    return -1;
+  }
+
+  /** As {@link #decode(RandomAccessBytes, long, int[], int, int)}, for {@code double}. */
+  long decode(RandomAccessBytes file, long offset, double[] target, int targetOffset, int length)
+      throws IOException {
+    long position = offset;
+    for (int done = 0; done < length; done++) {
+      ByteBuffer chunk = file.chunk(position);
+      int at = file.inChunk(position);
+      if (!isDouble(chunk, at)) {
+        return position;
+      }
+      target[targetOffset + done] = getDouble(chunk, at);
+      position += bytes;
     }
     return -1;
   }

@@ -278,7 +278,8 @@ class IndexedDatasetTest {
     try (PendingFile file = PendingFile.open(temporary.resolve("x.bin"), link)) {
       file.put(new byte[1000]);
       FileSystemException e = assertThrows(FileSystemException.class, file::flush);
-      assertTrue(e.getMessage().contains("x.bin: cannot write: No space left"), e.getMessage());
+      assertTrue(
+          e.getMessage().contains("x.bin: cannot write at byte 0: No space left"), e.getMessage());
       assertThrows(FileSystemException.class, file::seal);
     }
     assertEquals(List.of(), names());

@@ -18,7 +18,7 @@ import java.nio.file.StandardOpenOption;
  * cheaper than a mapping. The channel is closed at once; Java 17 has no way to unmap, so the
  * collector does that when the object is unreachable. Thread-safe.
  */
-public final class MappedFile {
+public final class MappedFile implements RandomAccessBytes {
   private static final int CHUNK_SHIFT = 30;
   private static final int OVERLAP = 8;
   private static final int SMALL_BYTES = 1 << 14;
@@ -70,7 +70,12 @@ public final class MappedFile {
     return path;
   }
 
-  /** Its bytes when it was opened. */
+  @Override
+  public String location() {
+    return path.toString();
+  }
+
+  @Override
   public long size() {
     return size;
   }
@@ -99,16 +104,17 @@ public final class MappedFile {
    * The little-endian chunk that holds this offset, at index {@link #inChunk}. Values that begin
    * before {@link #chunkEnd} can be read from it whole.
    */
+  @Override
   public ByteBuffer chunk(long offset) {
     return chunks[Math.toIntExact(offset >> chunkShift)];
   }
 
-  /** Where in its chunk an offset is. */
+  @Override
   public int inChunk(long offset) {
     return (int) (offset & ((1L << chunkShift) - 1));
   }
 
-  /** The offset behind the chunk that holds this offset. */
+  @Override
   public long chunkEnd(long offset) {
     return Math.min(((offset >> chunkShift) + 1) << chunkShift, size);
   }

@@ -42,6 +42,7 @@ public final class PendingFile implements Closeable {
   private final ByteBuffer buffer =
       ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
   private long flushedBytes;
+  private boolean hashed = true;
   private boolean failed;
   private boolean moved;
   private boolean kept;
@@ -131,7 +132,7 @@ public final class PendingFile implements Closeable {
     try {
       return new PendingFile(target, path, FileChannel.open(path, all));
     } catch (IOException e) {
-      throw cannotWrite(target, e);
+      throw cannotWrite(target, "", e);
     }
   }
 
@@ -143,15 +144,19 @@ public final class PendingFile implements Closeable {
     }
   }
 
-  private static FileSystemException cannotWrite(Path file, IOException cause) {
+  private static FileSystemException cannotWrite(Path file, String where, IOException cause) {
     String reason =
         cause instanceof java.nio.file.AccessDeniedException
             ? "permission denied"
             : cause.getMessage();
     FileSystemException failure =
-        new FileSystemException(file.toString(), null, "cannot write: " + reason);
+        new FileSystemException(file.toString(), null, "cannot write" + where + ": " + reason);
     failure.initCause(cause);
     return failure;
+  }
+
+  private FileSystemException cannotWriteOn(IOException cause) {
+    return cannotWrite(target, " at byte " + flushedBytes, cause);
   }
 
   /** Where the file will appear. */
@@ -198,6 +203,15 @@ public final class PendingFile implements Closeable {
     put(bytes, 0, bytes.length);
   }
 
+  /** Appends what remains of a buffer. */
+  public void put(ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      int count = Math.min(bytes.remaining(), reserve(1).remaining());
+      buffer.put(bytes.slice(bytes.position(), count));
+      bytes.position(bytes.position() + count);
+    }
+  }
+
   /**
    * The little-endian buffer that bytes are appended to, with room for at least this many more, up
    * to {@value #BUFFER_BYTES}; for callers that fill it themselves.
@@ -222,7 +236,7 @@ public final class PendingFile implements Closeable {
         flushedBytes += channel.write(buffer);
       }
     } catch (IOException e) {
-      throw cannotWrite(target, e);
+      throw cannotWriteOn(e);
     }
     buffer.clear();
     failed = false;
@@ -231,6 +245,9 @@ public final class PendingFile implements Closeable {
   /** SHA-256 of everything appended so far, which is handed to the operating system first. */
   public String sha256SoFar() throws IOException {
     flush();
+    if (!hashed) {
+      hashAgain();
+    }
     try {
       MessageDigest copy = (MessageDigest) digest.clone();
       return HexFormat.of().formatHex(copy.digest());
@@ -247,8 +264,37 @@ public final class PendingFile implements Closeable {
     try {
       channel.force(false);
     } catch (IOException e) {
-      throw cannotWrite(target, e);
+      throw cannotWriteOn(e);
     }
+  }
+
+  /**
+   * Appends bytes of another file, by the operating system where it can. {@link #seal} then has to
+   * read this file once more for its hash.
+   *
+   * @throws java.io.EOFException if the other file ends before
+   */
+  public void transferFrom(FileChannel source, long position, long count) throws IOException {
+    flush();
+    failed = true; // until it is known to be written
+    hashed = false;
+    channel.position(flushedBytes);
+    long at = position;
+    long end = position + count;
+    while (at < end) {
+      long moved;
+      try {
+        moved = source.transferTo(at, end - at, channel);
+      } catch (IOException e) {
+        throw cannotWriteOn(e);
+      }
+      if (moved <= 0) {
+        throw new EOFException("a file to be copied to " + target + " ends at byte " + at);
+      }
+      at += moved;
+      flushedBytes += moved;
+    }
+    failed = false;
   }
 
   /** Reads back what was flushed, from this byte on, until the buffer is full. */
@@ -266,13 +312,33 @@ public final class PendingFile implements Closeable {
   /** Writes the rest, flushes it to disk, closes the file, and returns its SHA-256. */
   public String seal() throws IOException {
     flush();
+    if (!hashed) {
+      hashAgain();
+    }
+    sealUnhashed();
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** Like {@link #seal}, where nobody wants the hash. */
+  public void sealUnhashed() throws IOException {
+    flush();
     try {
       channel.force(true);
       channel.close();
     } catch (IOException e) {
-      throw cannotWrite(target, e);
+      throw cannotWriteOn(e);
     }
-    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private void hashAgain() throws IOException {
+    digest.reset();
+    ByteBuffer chunk = ByteBuffer.allocate(BUFFER_BYTES);
+    for (long at = 0; at < flushedBytes; at += chunk.limit()) {
+      chunk.clear().limit((int) Math.min(BUFFER_BYTES, flushedBytes - at));
+      readBack(at, chunk);
+      digest.update(chunk.array(), 0, chunk.limit());
+    }
+    hashed = true;
   }
 
   /** Told by {@link FileCommit}: nothing is left to delete. */
