@@ -5,7 +5,10 @@ import io.github.pretrain4j.dataset.IndexedDataset;
 import io.github.pretrain4j.dataset.storage.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -21,15 +24,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe. Each object has the dataset open for itself and closes it.
  */
-public final class GptDataset implements AutoCloseable {
+public final class GptDataset implements SampleDataset {
   /** In place of a number of samples: as many as one epoch has. */
   public static final long ONE_EPOCH = -1;
 
+  static final int TRAIN = 0;
+  static final int VALID = 1;
+  static final int TEST = 2;
   private static final String[] SPLITS = {"train", "valid", "test"};
-  private static final int VALID = 1;
+  private static final int LENGTHS_AT_ONCE = 1 << 16;
 
   private final IndexedDataset sequences;
   private final GptDatasetConfig config;
+  private final GptIndex.Plan plan;
   private final GptIndex index;
   private final boolean padsLastSample;
   private final String description;
@@ -38,12 +45,14 @@ public final class GptDataset implements AutoCloseable {
   private GptDataset(
       IndexedDataset sequences,
       GptDatasetConfig config,
+      GptIndex.Plan plan,
       GptIndex index,
       boolean padsLastSample,
       String description,
       Path sampleIndexOrigin) {
     this.sequences = sequences;
     this.config = config;
+    this.plan = plan;
     this.index = index;
     this.padsLastSample = padsLastSample;
     this.description = description;
@@ -130,12 +139,6 @@ public final class GptDataset implements AutoCloseable {
     return prefix == null ? null : prefix.toString();
   }
 
-  /**
-   * Builds the splits.
-   *
-   * @param locate where a path leads, which is also part of the cache files' names; tests move it
-   * @param paths the prefix for each split, or null
-   */
   static Splits build(
       Function<String, Path> locate,
       @Nullable String[] paths,
@@ -148,15 +151,12 @@ public final class GptDataset implements AutoCloseable {
     try {
       for (int i = 0; i < SPLITS.length; i++) {
         String path = paths[i];
-        SplitMatrix.Share share = matrix == null ? SplitMatrix.ALL : matrix.share(i);
-        if (path != null && share != null) {
-          if (samples[i] < ONE_EPOCH) {
-            throw new IllegalArgumentException(SPLITS[i] + " samples: " + samples[i]);
+        if (path != null) {
+          GptDataset dataset = open(locate, path, config, matrix, i, samples[i]);
+          built[i] = dataset;
+          if (dataset != null) {
+            opened.add(dataset::close);
           }
-          IndexedDataset sequences = IndexedDataset.open(locate.apply(path));
-          opened.add(sequences::close);
-          String description = describe(path, config, matrix, SPLITS[i], samples[i]);
-          built[i] = build(sequences, description, config, share, i, samples[i]);
         }
       }
     } catch (IOException | RuntimeException e) {
@@ -166,7 +166,42 @@ public final class GptDataset implements AutoCloseable {
     return new Splits(built[0], built[1], built[2]);
   }
 
-  private static @Nullable GptDataset build(
+  /**
+   * Opens one split of one dataset.
+   *
+   * @param matrix the shares of the splits, or null if this split has the whole dataset
+   * @param samples samples needed at least, or {@link #ONE_EPOCH}
+   * @return null if the split has no share, or no tokens while no samples are needed
+   */
+  static @Nullable GptDataset open(
+      Function<String, Path> locate,
+      String path,
+      GptDatasetConfig config,
+      @Nullable SplitMatrix matrix,
+      int split,
+      long samples)
+      throws IOException {
+    SplitMatrix.Share share = matrix == null ? SplitMatrix.ALL : matrix.share(split);
+    if (share == null) {
+      return null;
+    }
+    if (samples < ONE_EPOCH) {
+      throw new IllegalArgumentException(SPLITS[split] + " samples: " + samples);
+    }
+    IndexedDataset sequences = IndexedDataset.open(locate.apply(path));
+    GptDataset dataset = null;
+    try {
+      String description = describe(path, config, matrix, SPLITS[split], samples);
+      dataset = open(sequences, description, config, share, split, samples);
+      return dataset;
+    } finally {
+      if (dataset == null) {
+        sequences.close();
+      }
+    }
+  }
+
+  private static @Nullable GptDataset open(
       IndexedDataset sequences,
       String description,
       GptDatasetConfig config,
@@ -181,13 +216,8 @@ public final class GptDataset implements AutoCloseable {
     }
     int first = (int) share.first(total);
     int count = (int) share.last(total) - first;
-    int[] lengths = sequences.sequenceLengths(first, count);
-    long tokens = 0;
-    for (int length : lengths) {
-      tokens += length;
-    }
+    long tokens = tokenCount(sequences, first, count);
     if (tokens == 0) {
-      sequences.close();
       if (samples > 0) {
         throw new IllegalArgumentException(
             String.format(
@@ -207,26 +237,49 @@ public final class GptDataset implements AutoCloseable {
             config.addExtraTokenToSequence() ? 1 : 0,
             samples,
             dropLast);
-    Path directory = config.cacheDirectory();
-    GptIndexCache cache =
-        directory == null
-            ? null
-            : new GptIndexCache(directory, config.cacheNaming(), description, SPLITS[split]);
-    GptIndex index = cache == null ? null : cache.read(plan);
-    if (index == null) {
-      sequences.verifyIndex();
-      index = GptIndex.build(plan, lengths, config.seed());
-      if (cache != null) {
-        cache.write(index);
-      }
+    GptIndexCache.Builder builder =
+        () -> {
+          plan.requireBuildable();
+          sequences.verifyIndex();
+          return GptIndex.build(plan, sequences.sequenceLengths(first, count), config.seed());
+        };
+    Path directory = cacheDirectory(config, sequences.prefix());
+    if (directory == null) {
+      return new GptDataset(
+          sequences,
+          config,
+          plan,
+          builder.build().index(),
+          !dropLast,
+          description,
+          IndexedDataset.indexFile(sequences.prefix()));
     }
+    GptIndexCache cache = new GptIndexCache(directory, config.rules(), description, SPLITS[split]);
     return new GptDataset(
         sequences,
         config,
-        index,
+        plan,
+        cache.open(plan, sequences, builder),
         !dropLast,
         description,
-        cache == null ? IndexedDataset.indexFile(sequences.prefix()) : cache.sampleIndexFile());
+        cache.sampleIndexFile());
+  }
+
+  private static @Nullable Path cacheDirectory(GptDatasetConfig config, Path prefix) {
+    return config.cacheBesideDataset()
+        ? prefix.resolve("cache").resolve("GPTDataset_indices")
+        : config.cacheDirectory();
+  }
+
+  private static long tokenCount(IndexedDataset sequences, int first, int count) {
+    long tokens = 0;
+    for (int at = 0; at < count; at += LENGTHS_AT_ONCE) {
+      int run = Math.min(LENGTHS_AT_ONCE, count - at);
+      for (int length : sequences.sequenceLengths((long) first + at, run)) {
+        tokens += length;
+      }
+    }
+    return tokens;
   }
 
   /** The text whose MD5 names the cache files. */
@@ -262,26 +315,69 @@ public final class GptDataset implements AutoCloseable {
     return out.key("tokenizer").raw(config.tokenizer().json()).endObject().toString();
   }
 
-  /** Number of samples. */
+  @Override
   public long size() {
-    return index.shuffleIndex().length;
+    return index.shuffleIndex().length();
   }
 
-  /** What the order of samples depends on, as Megatron writes it; its MD5 names the cache files. */
+  @Override
   public String description() {
     return description;
   }
 
-  /**
-   * The sample at a place in the shuffled order.
-   *
-   * @param sampleIndex from 0 to {@code size() - 1}
-   */
+  /** The prefix of the dataset. */
+  public Path prefix() {
+    return sequences.prefix();
+  }
+
+  /** Tokens of the split: those of one epoch. */
+  public long tokenCount() {
+    return plan.tokenCount();
+  }
+
+  /** Times that each of the split's sequences occurs in all samples together. */
+  public long epochs() {
+    return plan.epochs();
+  }
+
+  /** The sequences that samples are made of. */
+  IndexedDataset sequences() {
+    return sequences;
+  }
+
+  GptIndex.Plan plan() {
+    return plan;
+  }
+
+  int seqLength() {
+    return config.seqLength();
+  }
+
+  @Override
   public GptSample sample(long sampleIndex) throws IOException {
-    Objects.checkIndex(sampleIndex, size());
-    int sample = index.shuffleIndex()[(int) sampleIndex];
+    long sample = index.shuffleIndex().get(Objects.checkIndex(sampleIndex, size()));
     int seqLength = config.seqLength();
-    int[] text = text(sample);
+    int[] text = new int[seqLength + (config.addExtraTokenToSequence() ? 1 : 0)];
+    BitSet starts = new BitSet();
+    int[] filled = {0};
+    parts(
+        sample,
+        (sequence, offset, length) -> {
+          if (length > text.length - filled[0]) {
+            throw corruptSample(sample, filled[0] + (long) length);
+          }
+          if (length > 0) {
+            starts.set(filled[0]);
+          }
+          sequences.read(sequence, offset, length, text, filled[0]);
+          filled[0] += length;
+        });
+    if (filled[0] < text.length) {
+      if (!padsLastSample || sample != size() - 1) {
+        throw corruptSample(sample, filled[0]);
+      }
+      Arrays.fill(text, filled[0], text.length, config.padId());
+    }
     int[] tokens = Arrays.copyOf(text, seqLength);
     int[] labels;
     if (config.addExtraTokenToSequence()) {
@@ -291,39 +387,75 @@ public final class GptDataset implements AutoCloseable {
       System.arraycopy(text, 1, labels, 0, seqLength - 1);
       labels[seqLength - 1] = config.padId();
     }
-    return masked(tokens, labels);
+    return masked(tokens, labels, starts);
   }
 
-  /** The tokens of a sample, the extra one included, padded if they end early. */
-  private int[] text(int sample) throws IOException {
-    int[] rows = index.sampleIndex();
-    int extra = config.addExtraTokenToSequence() ? 1 : 0;
-    int[] text = new int[config.seqLength() + extra];
-    int position = rows[2 * sample];
-    int lastPosition = rows[2 * sample + 2];
-    int offset = rows[2 * sample + 1];
-    int filled = 0;
-    for (; position <= lastPosition; position++) {
-      int sequence = index.documentIndex()[position];
-      int length = sequences.sequenceLength(sequence);
-      int end = position == lastPosition ? rows[2 * sample + 3] + extra : length;
-      if (end > length || offset > end || end - offset > text.length - filled) {
-        throw corruptSample(sample, filled + (long) end - offset);
+  @Override
+  public SampleOrigin origin(long sampleIndex) throws IOException {
+    long sample = index.shuffleIndex().get(Objects.checkIndex(sampleIndex, size()));
+    List<SampleOrigin.Part> parts = new ArrayList<>();
+    inputParts(
+        sampleIndex,
+        (sequence, offset, length) ->
+            parts.add(new SampleOrigin.Part(sequence, documentOf(sequence), offset, length)));
+    return new SampleOrigin(0, 0, sequences.prefix(), sampleIndex, sample, parts);
+  }
+
+  /** The parts of sequences that are a sample's input, without the label behind it. */
+  void inputParts(long sampleIndex, PartVisitor visitor) throws IOException {
+    long sample = index.shuffleIndex().get(Objects.checkIndex(sampleIndex, size()));
+    int[] left = {config.seqLength()};
+    parts(
+        sample,
+        (sequence, offset, length) -> {
+          int input = Math.min(length, left[0]);
+          left[0] -= input;
+          if (input > 0) {
+            visitor.part(sequence, offset, input);
+          }
+        });
+  }
+
+  /** The document of a sequence: the last one that begins at or before it. */
+  private long documentOf(long sequence) throws IOException {
+    long low = 0;
+    long high = sequences.documentCount() - 1;
+    while (low < high) {
+      long middle = (low + high + 1) >>> 1;
+      if (sequences.firstSequence(middle) <= sequence) {
+        low = middle;
+      } else {
+        high = middle - 1;
       }
-      sequences.read(sequence, offset, end - offset, text, filled);
-      filled += end - offset;
+    }
+    return low;
+  }
+
+  /** Told of some tokens of one sequence. */
+  interface PartVisitor {
+    void part(long sequence, int offset, int length) throws IOException;
+  }
+
+  /** Goes through the parts of a sample, given by its place in the unshuffled order. */
+  private void parts(long sample, PartVisitor visitor) throws IOException {
+    IndexArray rows = index.sampleIndex();
+    long position = rows.get(2 * sample);
+    long lastPosition = rows.get(2 * sample + 2);
+    int extra = config.addExtraTokenToSequence() ? 1 : 0;
+    int offset = Math.toIntExact(rows.get(2 * sample + 1));
+    for (; position <= lastPosition; position++) {
+      long sequence = index.documentIndex().get(position);
+      int length = sequences.sequenceLength(sequence);
+      long end = position == lastPosition ? rows.get(2 * sample + 3) + extra : length;
+      if (end > length || offset > end) {
+        throw corruptSample(sample, end - offset);
+      }
+      visitor.part(sequence, offset, (int) end - offset);
       offset = 0;
     }
-    if (filled < text.length) {
-      if (!padsLastSample || sample != index.shuffleIndex().length - 1) {
-        throw corruptSample(sample, filled);
-      }
-      Arrays.fill(text, filled, text.length, config.padId());
-    }
-    return text;
   }
 
-  private CorruptDatasetException corruptSample(int sample, long tokens) {
+  private CorruptDatasetException corruptSample(long sample, long tokens) {
     return new CorruptDatasetException(
         sampleIndexOrigin,
         0,
@@ -332,19 +464,30 @@ public final class GptDataset implements AutoCloseable {
         tokens);
   }
 
-  /** Adds masks and positions; replaces padding by id 0, which every model has. */
-  private GptSample masked(int[] tokens, int[] labels) {
+  /**
+   * Adds masks and positions; replaces padding by id 0, which every model has.
+   *
+   * @param starts where the parts of the sample begin
+   */
+  private GptSample masked(int[] tokens, int[] labels, BitSet starts) {
     int length = tokens.length;
     float[] lossMask = new float[length];
     int[] positionIds = new int[length];
     int[] attentionStarts = new int[length];
     int documentStart = 0;
+    int partStart = 0;
     int pad = config.padId();
     for (int i = 0; i < length; i++) {
       boolean eod = tokens[i] == config.eodId();
       lossMask[i] = (eod && config.eodMaskLoss()) || labels[i] == pad ? 0 : 1;
-      positionIds[i] = config.resetPositionIds() ? i - documentStart : i;
-      attentionStarts[i] = config.resetAttentionMask() ? documentStart : 0;
+      if (config.interDocumentMasking()) {
+        partStart = starts.get(i) ? i : partStart;
+        positionIds[i] = i - partStart;
+        attentionStarts[i] = partStart;
+      } else {
+        positionIds[i] = config.resetPositionIds() ? i - documentStart : i;
+        attentionStarts[i] = config.resetAttentionMask() ? documentStart : 0;
+      }
       if (eod) {
         documentStart = i + 1;
       }

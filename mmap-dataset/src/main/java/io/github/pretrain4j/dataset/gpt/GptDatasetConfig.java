@@ -10,14 +10,19 @@ import org.jspecify.annotations.Nullable;
  * @param seed seed of all shuffles, 0 to 2^32 - 1
  * @param seqLength tokens of one sample, S
  * @param split shares of train, valid and test, such as {@code "969,30,1"}; null if each split has
- *     a dataset of its own ({@link GptDataset#buildPerSplit})
- * @param cacheDirectory where index files are looked for and left; null for no cache
- * @param cacheNaming how index files are called
+ *     a dataset of its own ({@link SampleSplits#buildPerSplit})
+ * @param cacheDirectory where index files are looked for and left; null for none
+ * @param cacheBesideDataset without a cache directory, keep the index of a dataset where Megatron
+ *     does by default: in {@code PREFIX/cache/GPTDataset_indices}; a blend's index is not kept then
+ * @param rules which releases' sizes and names are followed
+ * @param midLevelSurplus reserve of the datasets in a weighted blend, as a part of their samples
  * @param eodId the id that ends a document
  * @param padId the id that fills a short sample, or -1 if the tokenizer has none
  * @param resetPositionIds count positions from 0 again after each eod
  * @param resetAttentionMask hide what is before an eod from what is after it
  * @param eodMaskLoss do not train the prediction that follows an eod
+ * @param interDocumentMasking hide the sequences in a sample from each other, and count positions
+ *     from 0 in each: by where sequences were joined, not by eods
  * @param addExtraTokenToSequence let a sample's last label be the next sample's first token
  * @param dropLastPartialValidationSequence drop what is left over at the end of the valid split
  *     instead of padding it
@@ -28,34 +33,35 @@ public record GptDatasetConfig(
     int seqLength,
     @Nullable String split,
     @Nullable Path cacheDirectory,
-    CacheNaming cacheNaming,
+    boolean cacheBesideDataset,
+    MegatronRules rules,
+    double midLevelSurplus,
     int eodId,
     int padId,
     boolean resetPositionIds,
     boolean resetAttentionMask,
     boolean eodMaskLoss,
+    boolean interDocumentMasking,
     boolean addExtraTokenToSequence,
     boolean dropLastPartialValidationSequence,
     TokenizerDescription tokenizer) {
 
-  /** How the index files in a cache directory are called. */
-  public enum CacheNaming {
-    /** {@code HASH-GPTDataset-SPLIT-document_index.npy}: Megatron Core 0.7 and newer. */
-    WITH_SPLIT,
-    /** {@code HASH-GPTDataset-document_index.npy}: Megatron Core 0.4 to 0.6. */
-    WITHOUT_SPLIT
-  }
-
   /** No padding id. */
   public static final int NO_PAD = -1;
+
+  /** What Megatron keeps in reserve by default. */
+  public static final double DEFAULT_SURPLUS = 0.005;
 
   /** Checks the numbers; the split string is checked when it is used. */
   public GptDatasetConfig {
     if (seed < 0 || seed > 0xffff_ffffL) {
       throw new IllegalArgumentException("seed must be in 0..4294967295: " + seed);
     }
-    if (seqLength < 1) {
-      throw new IllegalArgumentException("seqLength must be positive: " + seqLength);
+    if (seqLength < 1 || seqLength == Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("seqLength must be in 1..2147483646: " + seqLength);
+    }
+    if (!(midLevelSurplus >= 0) || midLevelSurplus > 1000) {
+      throw new IllegalArgumentException("midLevelSurplus must be in 0..1000: " + midLevelSurplus);
     }
     if (split != null) {
       SplitMatrix.parse(split);
@@ -69,9 +75,12 @@ public record GptDatasetConfig(
         seqLength,
         split,
         null,
-        CacheNaming.WITH_SPLIT,
+        false,
+        MegatronRules.CURRENT,
+        DEFAULT_SURPLUS,
         0,
         NO_PAD,
+        false,
         false,
         false,
         false,
@@ -82,26 +91,107 @@ public record GptDatasetConfig(
 
   /** This, with index files kept in a directory under names that depend on the tokenizer. */
   public GptDatasetConfig withCache(Path directory, TokenizerDescription description) {
-    return withCache(directory, description, CacheNaming.WITH_SPLIT);
-  }
-
-  /** This, with index files kept in a directory under names of a certain Megatron generation. */
-  public GptDatasetConfig withCache(
-      Path directory, TokenizerDescription description, CacheNaming naming) {
     return new GptDatasetConfig(
         seed,
         seqLength,
         split,
         directory,
-        naming,
+        false,
+        rules,
+        midLevelSurplus,
         eodId,
         padId,
         resetPositionIds,
         resetAttentionMask,
         eodMaskLoss,
+        interDocumentMasking,
         addExtraTokenToSequence,
         dropLastPartialValidationSequence,
         description);
+  }
+
+  /** This, with index files kept beside each dataset, where Megatron does by default. */
+  public GptDatasetConfig withCacheBesideDataset(TokenizerDescription description) {
+    return new GptDatasetConfig(
+        seed,
+        seqLength,
+        split,
+        null,
+        true,
+        rules,
+        midLevelSurplus,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        description);
+  }
+
+  /** This, with another release's sizes of blends and names of files. */
+  public GptDatasetConfig withRules(MegatronRules other) {
+    return new GptDatasetConfig(
+        seed,
+        seqLength,
+        split,
+        cacheDirectory,
+        cacheBesideDataset,
+        other,
+        midLevelSurplus,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        tokenizer);
+  }
+
+  /** This, with another reserve; Megatron's {@code mid_level_dataset_surplus}. */
+  public GptDatasetConfig withMidLevelSurplus(double part) {
+    return new GptDatasetConfig(
+        seed,
+        seqLength,
+        split,
+        cacheDirectory,
+        cacheBesideDataset,
+        rules,
+        part,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        tokenizer);
+  }
+
+  /** This, with another seed. */
+  public GptDatasetConfig withSeed(long other) {
+    return new GptDatasetConfig(
+        other,
+        seqLength,
+        split,
+        cacheDirectory,
+        cacheBesideDataset,
+        rules,
+        midLevelSurplus,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        tokenizer);
   }
 
   /** This, with what an eod does. */
@@ -112,12 +202,36 @@ public record GptDatasetConfig(
         seqLength,
         split,
         cacheDirectory,
-        cacheNaming,
+        cacheBesideDataset,
+        rules,
+        midLevelSurplus,
         id,
         padId,
         resetPositions,
         resetAttention,
         maskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        tokenizer);
+  }
+
+  /** This, with the sequences of a sample hidden from each other. */
+  public GptDatasetConfig withInterDocumentMasking(boolean mask) {
+    return new GptDatasetConfig(
+        seed,
+        seqLength,
+        split,
+        cacheDirectory,
+        cacheBesideDataset,
+        rules,
+        midLevelSurplus,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        mask,
         addExtraTokenToSequence,
         dropLastPartialValidationSequence,
         tokenizer);
@@ -130,12 +244,15 @@ public record GptDatasetConfig(
         seqLength,
         split,
         cacheDirectory,
-        cacheNaming,
+        cacheBesideDataset,
+        rules,
+        midLevelSurplus,
         eodId,
         pad,
         resetPositionIds,
         resetAttentionMask,
         eodMaskLoss,
+        interDocumentMasking,
         addExtraToken,
         dropLastPartial,
         tokenizer);

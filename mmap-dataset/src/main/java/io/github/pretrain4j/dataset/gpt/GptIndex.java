@@ -1,5 +1,7 @@
 package io.github.pretrain4j.dataset.gpt;
 
+import io.github.pretrain4j.dataset.IndexedDataset;
+
 /**
  * The three arrays that say which tokens each sample of a GPT dataset has, in Megatron's order.
  *
@@ -8,8 +10,7 @@ package io.github.pretrain4j.dataset.gpt;
  *     pair r + 1
  * @param shuffleIndex the order in which samples are served
  */
-@SuppressWarnings("ArrayRecordComponent") // a carrier of arrays, never compared
-record GptIndex(int[] documentIndex, int[] sampleIndex, int[] shuffleIndex) {
+record GptIndex(IndexArray documentIndex, IndexArray sampleIndex, IndexArray shuffleIndex) {
 
   /**
    * What the arrays depend on besides the lengths of the sequences.
@@ -26,18 +27,21 @@ record GptIndex(int[] documentIndex, int[] sampleIndex, int[] shuffleIndex) {
    *     unless the last epoch is kept apart
    */
   record Plan(
-      int firstSequence,
+      long firstSequence,
       int sequenceCount,
       long tokenCount,
       int seqLength,
       int extraTokens,
-      int epochs,
-      int sampleCount,
+      long epochs,
+      long sampleCount,
       boolean lastEpochApart,
-      int firstShuffled) {
+      long firstShuffled) {
 
     /** The last epoch counts as short, and is kept apart, if less than this part is needed. */
     private static final double SHORT_LAST_EPOCH = 0.80;
+
+    /** What a Java array can hold. */
+    private static final int ARRAY_LIMIT = Integer.MAX_VALUE - 8;
 
     /**
      * Plans a split.
@@ -46,7 +50,7 @@ record GptIndex(int[] documentIndex, int[] sampleIndex, int[] shuffleIndex) {
      * @param dropLast whether to drop, not pad, what is left at the end
      */
     static Plan of(
-        int firstSequence,
+        long firstSequence,
         int sequenceCount,
         long tokenCount,
         int seqLength,
@@ -78,31 +82,51 @@ record GptIndex(int[] documentIndex, int[] sampleIndex, int[] shuffleIndex) {
       // The padded count is computed in float, as the reference does, which is inexact over 2^24.
       long samples =
           dropLast ? covered / seqLength : (long) Math.ceil((float) covered / (float) seqLength);
-      long positions = Math.multiplyExact(epochs, (long) sequenceCount);
-      if (positions > Integer.MAX_VALUE - 8 || samples > (Integer.MAX_VALUE - 8) / 2 - 1) {
-        throw new IllegalArgumentException(
-            epochs
-                + " epochs of "
-                + sequenceCount
-                + " sequences ("
-                + samples
-                + " samples) are more than one index can hold; split the dataset");
-      }
-      int count = (int) samples;
       return new Plan(
           firstSequence,
           sequenceCount,
           tokenCount,
           seqLength,
           extraTokens,
-          (int) epochs,
-          count,
+          epochs,
+          samples,
           apart >= 0,
-          apart < 0 ? count : (int) apart);
+          apart < 0 ? samples : apart);
     }
 
-    int positionCount() {
-      return epochs * sequenceCount;
+    long positionCount() {
+      return Math.multiplyExact(epochs, (long) sequenceCount);
+    }
+
+    /** Built indices are arrays; those of a cache may be longer. */
+    void requireBuildable() {
+      if (positionCount() > ARRAY_LIMIT || sampleCount >= ARRAY_LIMIT) {
+        throw new IllegalArgumentException(
+            epochs
+                + " epochs of "
+                + sequenceCount
+                + " sequences ("
+                + sampleCount
+                + " samples) are more than the 2^31 that can be built here: split the dataset, or"
+                + " let Megatron build the cache");
+      }
+    }
+  }
+
+  /** The lengths of sequences at consecutive positions of a document index. */
+  interface Lengths {
+    /** The lengths of {@code count} positions from {@code position} on. */
+    void gather(long position, int count, int[] into);
+  }
+
+  /** The arrays as built. */
+  @SuppressWarnings("ArrayRecordComponent") // a carrier of arrays, never compared
+  record Built(int[] documentIndex, long[] sampleIndex, int[] shuffleIndex) {
+    GptIndex index() {
+      return new GptIndex(
+          IndexArray.of(documentIndex),
+          IndexArray.ofPairs(sampleIndex),
+          IndexArray.of(shuffleIndex));
     }
   }
 
@@ -111,58 +135,152 @@ record GptIndex(int[] documentIndex, int[] sampleIndex, int[] shuffleIndex) {
    *
    * @param lengths tokens of each of the split's sequences
    */
-  static GptIndex build(Plan plan, int[] lengths, long seed) {
+  static Built build(Plan plan, int[] lengths, long seed) {
+    plan.requireBuildable();
     NumpyRandom random = new NumpyRandom(seed);
-    int[] documentIndex = new int[plan.positionCount()];
-    for (int i = 0, sequence = 0; i < documentIndex.length; i++) {
-      documentIndex[i] = plan.firstSequence() + sequence;
-      sequence = sequence + 1 == plan.sequenceCount() ? 0 : sequence + 1;
+    int[] documentIndex = documentIndex(plan, random);
+    long[] sampleIndex = sampleIndex(plan, documentIndex, lengths);
+    return new Built(documentIndex, sampleIndex, shuffleIndex(plan, random));
+  }
+
+  static int[] documentIndex(Plan plan, NumpyRandom random) {
+    int[] documentIndex = new int[Math.toIntExact(plan.positionCount())];
+    int first = Math.toIntExact(plan.firstSequence());
+    int count = plan.sequenceCount();
+    for (int epoch = 0; epoch < documentIndex.length; epoch += count) {
+      for (int i = 0; i < count; i++) {
+        documentIndex[epoch + i] = first + i;
+      }
     }
-    int apart = documentIndex.length - (plan.lastEpochApart() ? plan.sequenceCount() : 0);
+    int apart = documentIndex.length - (plan.lastEpochApart() ? count : 0);
     random.shuffle(documentIndex, 0, apart);
     random.shuffle(documentIndex, apart, documentIndex.length - apart);
+    return documentIndex;
+  }
 
-    int[] sampleIndex = sampleIndex(plan, documentIndex, lengths);
-
-    int[] shuffleIndex = new int[plan.sampleCount()];
+  static int[] shuffleIndex(Plan plan, NumpyRandom random) {
+    int[] shuffleIndex = new int[Math.toIntExact(plan.sampleCount())];
     for (int i = 0; i < shuffleIndex.length; i++) {
       shuffleIndex[i] = i;
     }
-    random.shuffle(shuffleIndex, 0, plan.firstShuffled());
-    random.shuffle(shuffleIndex, plan.firstShuffled(), plan.sampleCount() - plan.firstShuffled());
-    return new GptIndex(documentIndex, sampleIndex, shuffleIndex);
+    int apart = Math.toIntExact(plan.firstShuffled());
+    random.shuffle(shuffleIndex, 0, apart);
+    random.shuffle(shuffleIndex, apart, shuffleIndex.length - apart);
+    return shuffleIndex;
   }
 
-  private static int[] sampleIndex(Plan plan, int[] documentIndex, int[] lengths) {
-    int[] rows = new int[2 * (plan.sampleCount() + 1)];
-    int extra = plan.extraTokens();
-    int position = 0;
-    int offset = 0;
-    for (int row = 1; row <= plan.sampleCount(); row++) {
-      long remaining = (long) plan.seqLength() + extra;
-      while (true) {
-        int length = lengths[documentIndex[position] - plan.firstSequence()];
-        int available = length - offset;
-        remaining -= available;
-        if (remaining <= 0) {
-          offset += (int) remaining + available - extra;
-          break;
-        }
-        if (position == documentIndex.length - 1) {
-          // What is left is a short last sample.
-          offset = length - extra;
-          if (row != plan.sampleCount() || offset < 0) {
-            throw new IllegalStateException(
-                "the tokens end in sample " + row + " of " + plan.sampleCount());
-          }
-          break;
-        }
-        position++;
-        offset = 0;
-      }
-      rows[2 * row] = position;
-      rows[2 * row + 1] = offset;
+  /** One long a row: the position in its low half, the offset in its high half. */
+  static long[] sampleIndex(Plan plan, int[] documentIndex, int[] lengths) {
+    int first = Math.toIntExact(plan.firstSequence());
+    SampleWalk walk =
+        new SampleWalk(
+            plan,
+            (position, count, into) -> {
+              int from = (int) position;
+              for (int i = 0; i < count; i++) {
+                into[i] = lengths[documentIndex[from + i] - first];
+              }
+            });
+    long[] rows = new long[Math.toIntExact(plan.sampleCount() + 1)];
+    for (int row = 1; row < rows.length; row++) {
+      walk.next();
+      rows[row] = walk.position() | ((long) walk.offset() << Integer.SIZE);
     }
     return rows;
+  }
+
+  /** The lengths as a dataset has them, in the order of this index. */
+  Lengths lengths(IndexedDataset sequences) {
+    int[] documents = new int[SampleWalk.BLOCK];
+    return (position, count, into) -> {
+      documentIndex.copy(position, documents, count);
+      for (int i = 0; i < count; i++) {
+        into[i] = sequences.sequenceLength(documents[i]);
+      }
+    };
+  }
+
+  /**
+   * Walks from sample to sample through the shuffled sequences. Not thread-safe.
+   *
+   * <p>Lengths are fetched in blocks before they are needed: they lie all over memory, and fetching
+   * many that do not wait for each other is several times as fast as one by one.
+   */
+  static final class SampleWalk {
+    static final int BLOCK = 1 << 10;
+
+    private final Lengths lengths;
+    private final int[] block = new int[BLOCK];
+    private final long positionCount;
+    private final long sampleCount;
+    private final int sampleTokens;
+    private final int extra;
+    private long blockStart;
+    private int inBlock;
+    private int blockCount;
+    private int offset;
+    private long row;
+
+    SampleWalk(Plan plan, Lengths lengths) {
+      this.lengths = lengths;
+      this.positionCount = plan.positionCount();
+      this.sampleCount = plan.sampleCount();
+      this.sampleTokens = Math.addExact(plan.seqLength(), plan.extraTokens());
+      this.extra = plan.extraTokens();
+      fetch(0);
+    }
+
+    private void fetch(long position) {
+      blockStart = position;
+      inBlock = 0;
+      blockCount = (int) Math.min(BLOCK, positionCount - position);
+      lengths.gather(position, blockCount, block);
+    }
+
+    /** Where the next sample begins: position in the document index. */
+    long position() {
+      return blockStart + inBlock;
+    }
+
+    /** Where it begins: first token in that sequence. */
+    int offset() {
+      return offset;
+    }
+
+    /** Goes over one sample. */
+    void next() {
+      row++;
+      int remaining = sampleTokens;
+      int at = inBlock;
+      int from = offset;
+      while (true) {
+        int available = block[at] - from;
+        if (remaining <= available) {
+          offset = from + remaining - extra;
+          inBlock = at;
+          return;
+        }
+        remaining -= available;
+        from = 0;
+        if (++at == blockCount) {
+          if (blockStart + at == positionCount) {
+            inBlock = at - 1;
+            offset = endOfText(block[at - 1]);
+            return;
+          }
+          fetch(blockStart + at);
+          at = 0;
+        }
+      }
+    }
+
+    /** What is left is a short last sample. */
+    private int endOfText(int length) {
+      int end = length - extra;
+      if (row != sampleCount || end < 0) {
+        throw new IllegalStateException("the tokens end in sample " + row + " of " + sampleCount);
+      }
+      return end;
+    }
   }
 }

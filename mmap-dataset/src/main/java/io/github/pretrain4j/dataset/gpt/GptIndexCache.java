@@ -1,33 +1,27 @@
 package io.github.pretrain4j.dataset.gpt;
 
 import io.github.pretrain4j.dataset.CorruptDatasetException;
-import io.github.pretrain4j.dataset.storage.FileCommit;
-import io.github.pretrain4j.dataset.storage.PendingFile;
-import io.github.pretrain4j.dataset.storage.Scope;
+import io.github.pretrain4j.dataset.IndexedDataset;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
-import java.util.BitSet;
-import java.util.HexFormat;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
 
 /**
  * The files that keep a {@link GptIndex}, by Megatron's names and with Megatron's bytes: see
  * package-info.
  *
- * <p>A cache is used when all four files are there. Files of the wrong size, or with entries that
- * cannot be, are an error that names the file: deleting it makes it anew. The sample index is
- * checked entry by entry as samples are read. Several processes may write the same cache at once.
+ * <p>Megatron's names leave out whether samples share a token and what the dataset holds, and
+ * Megatron trusts whatever has the right name. Here every entry is checked when a cache is opened:
+ * each sequence occurs once an epoch, the samples begin where the lengths of this dataset put them,
+ * and each sample is served once. A cache that does not fit is an error that names the file and the
+ * entry, never silently used and never silently replaced: another run may be using it.
  */
 final class GptIndexCache {
-  private final Path directory;
-  private final String stem;
-  private final String description;
+  private static final String DOCUMENT_INDEX = "document_index.npy";
+  private static final String SAMPLE_INDEX = "sample_index.npy";
+  private static final String SHUFFLE_INDEX = "shuffle_index.npy";
+
+  private final IndexCache cache;
 
   /**
    * The cache of one dataset.
@@ -35,128 +29,89 @@ final class GptIndexCache {
    * @param description all that the arrays depend on, as Megatron writes it
    * @param split {@code train}, {@code valid} or {@code test}
    */
-  GptIndexCache(
-      Path directory, GptDatasetConfig.CacheNaming naming, String description, String split) {
-    this.directory = directory;
-    this.description = description;
-    this.stem =
-        switch (naming) {
-          case WITH_SPLIT -> hash(description) + "-GPTDataset-" + split + "-";
-          case WITHOUT_SPLIT -> hash(description) + "-GPTDataset-";
-        };
-  }
-
-  /** MD5 of a description, which starts the names of its files. */
-  static String hash(String description) {
-    try {
-      MessageDigest md5 = MessageDigest.getInstance("MD5");
-      return HexFormat.of().formatHex(md5.digest(description.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has MD5", e);
-    }
-  }
-
-  private Path descriptionFile() {
-    return directory.resolve(stem + "description.txt");
-  }
-
-  private Path documentIndexFile() {
-    return directory.resolve(stem + "document_index.npy");
+  GptIndexCache(Path directory, MegatronRules rules, String description, String split) {
+    this.cache =
+        new IndexCache(
+            directory,
+            IndexCache.hash(description) + "-GPTDataset-" + rules.splitInNames(split),
+            description,
+            DOCUMENT_INDEX,
+            SAMPLE_INDEX,
+            SHUFFLE_INDEX);
   }
 
   Path sampleIndexFile() {
-    return directory.resolve(stem + "sample_index.npy");
+    return cache.file(SAMPLE_INDEX);
   }
 
-  private Path shuffleIndexFile() {
-    return directory.resolve(stem + "shuffle_index.npy");
+  /** Builds the arrays when there is no cache. */
+  interface Builder {
+    GptIndex.Built build() throws IOException;
   }
 
-  /** The arrays, or null if not all files are there. */
-  @Nullable GptIndex read(GptIndex.Plan plan) throws IOException {
-    List<Path> files =
-        List.of(descriptionFile(), documentIndexFile(), sampleIndexFile(), shuffleIndexFile());
-    if (!files.stream().allMatch(Files::exists)) {
-      return null;
-    }
-    checkDescription();
-    int[] documents = NpyFile.read(documentIndexFile(), plan.positionCount(), 0, "<i4");
-    checkDocuments(plan, documents);
-    int[] samples = NpyFile.read(sampleIndexFile(), plan.sampleCount() + 1, 2, "<i4", "<i8");
-    checkSamples(plan, samples);
-    int[] shuffle = NpyFile.read(shuffleIndexFile(), plan.sampleCount(), 0, "<u4", "<i8");
-    checkShuffle(plan, shuffle);
-    return new GptIndex(documents, samples, shuffle);
+  /** The arrays, mapped. */
+  GptIndex open(GptIndex.Plan plan, IndexedDataset sequences, Builder builder) throws IOException {
+    return cache.open(
+        () -> read(plan, sequences),
+        () -> {
+          GptIndex.Built built = builder.build();
+          return Map.of(
+              DOCUMENT_INDEX,
+              out -> NpyFile.write(out, NpyFile.Type.INT32, built.documentIndex()),
+              SAMPLE_INDEX,
+              out -> NpyFile.writePairs(out, built.sampleIndex()),
+              SHUFFLE_INDEX,
+              out -> NpyFile.write(out, NpyFile.Type.UINT32, built.shuffleIndex()));
+        });
   }
 
-  /** Writes the files. */
-  void write(GptIndex index) throws IOException {
-    Files.createDirectories(directory);
-    Scope opened = new Scope();
-    List<PendingFile> files = new ArrayList<>();
-    try {
-      PendingFile text = opened.add(PendingFile.create(descriptionFile()));
-      text.put(description.getBytes(StandardCharsets.UTF_8));
-      files.add(text);
-      PendingFile documents = opened.add(PendingFile.create(documentIndexFile()));
-      NpyFile.write(documents, "<i4", index.documentIndex(), 0);
-      files.add(documents);
-      PendingFile samples = opened.add(PendingFile.create(sampleIndexFile()));
-      NpyFile.write(samples, "<i4", index.sampleIndex(), 2);
-      files.add(samples);
-      PendingFile shuffle = opened.add(PendingFile.create(shuffleIndexFile()));
-      NpyFile.write(shuffle, "<u4", index.shuffleIndex(), 0);
-      files.add(shuffle);
-      for (PendingFile file : files) {
-        file.seal();
-      }
-      FileCommit.replace(files);
-    } catch (IOException | RuntimeException e) {
-      opened.closeAfter(e);
-      throw e;
-    }
-    opened.close();
-  }
-
-  private void checkDescription() throws IOException {
-    byte[] expected = description.getBytes(StandardCharsets.UTF_8);
-    long size = Files.size(descriptionFile());
-    if (size != expected.length) {
-      throw damaged(descriptionFile(), 0, "description", expected.length + " bytes", size);
-    }
-    int mismatch = java.util.Arrays.mismatch(expected, Files.readAllBytes(descriptionFile()));
-    if (mismatch >= 0) {
-      throw damaged(
-          descriptionFile(), mismatch, "description", "the text of hash " + stem, "another text");
-    }
+  private GptIndex read(GptIndex.Plan plan, IndexedDataset sequences) throws IOException {
+    GptIndex index =
+        new GptIndex(
+            NpyFile.open(cache.file(DOCUMENT_INDEX), plan.positionCount(), 0, NpyFile.Type.INT32),
+            NpyFile.open(
+                sampleIndexFile(),
+                plan.sampleCount() + 1,
+                2,
+                NpyFile.Type.INT32,
+                NpyFile.Type.INT64),
+            NpyFile.open(
+                cache.file(SHUFFLE_INDEX),
+                plan.sampleCount(),
+                0,
+                NpyFile.Type.UINT32,
+                NpyFile.Type.INT64));
+    checkDocuments(plan, index.documentIndex());
+    checkSamples(plan, index, sequences);
+    checkShuffle(plan, index.shuffleIndex());
+    return index;
   }
 
   /** Each sequence occurs once per epoch: compared by sums, so that order does not matter. */
-  private void checkDocuments(GptIndex.Plan plan, int[] documents) throws CorruptDatasetException {
+  private void checkDocuments(GptIndex.Plan plan, IndexArray documents)
+      throws CorruptDatasetException {
     long sum = 0;
     long squares = 0;
-    int end = plan.firstSequence() + plan.sequenceCount();
-    for (int document : documents) {
-      if (document < plan.firstSequence() || document >= end) {
-        throw damaged(
-            documentIndexFile(),
-            0,
-            "sequences",
-            plan.firstSequence() + " to " + (end - 1),
-            document);
+    long first = plan.firstSequence();
+    long end = first + plan.sequenceCount();
+    for (long i = 0; i < documents.length(); i++) {
+      long document = documents.get(i);
+      if (document < first || document >= end) {
+        throw IndexCache.damaged(
+            cache.file(DOCUMENT_INDEX), 0, "entry " + i, first + " to " + (end - 1), document);
       }
       sum += document;
-      squares += (long) document * document;
+      squares += document * document;
     }
     long expectedSum = 0;
     long expectedSquares = 0;
-    for (long document = plan.firstSequence(); document < end; document++) {
+    for (long document = first; document < end; document++) {
       expectedSum += document;
       expectedSquares += document * document;
     }
     if (sum != expectedSum * plan.epochs() || squares != expectedSquares * plan.epochs()) {
-      throw damaged(
-          documentIndexFile(),
+      throw IndexCache.damaged(
+          cache.file(DOCUMENT_INDEX),
           0,
           "sequences",
           "each sequence " + plan.epochs() + " times",
@@ -164,48 +119,51 @@ final class GptIndexCache {
     }
   }
 
-  private void checkSamples(GptIndex.Plan plan, int[] samples) throws CorruptDatasetException {
-    int previous = 0;
-    for (int row = 0; row < samples.length / 2; row++) {
-      int position = samples[2 * row];
-      int offset = samples[2 * row + 1];
-      if (position < previous
-          || position >= plan.positionCount()
-          || offset < 0
-          || (row == 0 && (position != 0 || offset != 0))) {
-        throw damaged(
+  /** Samples begin where the lengths say. */
+  private void checkSamples(GptIndex.Plan plan, GptIndex index, IndexedDataset sequences)
+      throws CorruptDatasetException {
+    GptIndex.SampleWalk walk = new GptIndex.SampleWalk(plan, index.lengths(sequences));
+    for (long row = 0; row <= plan.sampleCount(); row++) {
+      if (row > 0) {
+        walk.next();
+      }
+      long position = index.sampleIndex().get(2 * row);
+      long offset = index.sampleIndex().get(2 * row + 1);
+      if (position != walk.position() || offset != walk.offset()) {
+        throw IndexCache.damaged(
             sampleIndexFile(),
             0,
             "row " + row,
-            "a position in " + previous + ".." + (plan.positionCount() - 1) + " and an offset",
+            "position "
+                + walk.position()
+                + ", offset "
+                + walk.offset()
+                + " for the sequences of "
+                + sequences.prefix()
+                + (plan.extraTokens() == 1 ? " with" : " without")
+                + " an extra token",
             position + ", " + offset);
       }
-      previous = position;
     }
   }
 
-  private void checkShuffle(GptIndex.Plan plan, int[] shuffle) throws CorruptDatasetException {
-    BitSet seen = new BitSet(shuffle.length);
-    for (int i = 0; i < shuffle.length; i++) {
-      int value = shuffle[i];
+  /** Each sample is served once, those of a last epoch kept apart after the others. */
+  private void checkShuffle(GptIndex.Plan plan, IndexArray shuffle) throws CorruptDatasetException {
+    long[] seen = new long[Math.toIntExact((plan.sampleCount() + 63) / 64)];
+    for (long i = 0; i < shuffle.length(); i++) {
+      long value = shuffle.get(i);
       boolean apart = i >= plan.firstShuffled();
-      int from = apart ? plan.firstShuffled() : 0;
-      int end = apart ? plan.sampleCount() : plan.firstShuffled();
-      if (value < from || value >= end || seen.get(value)) {
-        throw damaged(
-            shuffleIndexFile(),
+      long from = apart ? plan.firstShuffled() : 0;
+      long end = apart ? plan.sampleCount() : plan.firstShuffled();
+      if (value < from || value >= end || (seen[(int) (value >> 6)] >>> value & 1) != 0) {
+        throw IndexCache.damaged(
+            cache.file(SHUFFLE_INDEX),
             0,
             "entry " + i,
             "a number in " + from + ".." + (end - 1) + " that did not occur before",
-            Integer.toUnsignedString(value));
+            value);
       }
-      seen.set(value);
+      seen[(int) (value >> 6)] |= 1L << value;
     }
-  }
-
-  private static CorruptDatasetException damaged(
-      Path file, long at, String what, String expected, Object found) {
-    return new CorruptDatasetException(
-        file, at, what, expected + " (delete the file to make it anew)", found);
   }
 }

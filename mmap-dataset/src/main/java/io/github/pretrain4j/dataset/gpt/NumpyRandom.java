@@ -13,7 +13,15 @@ final class NumpyRandom {
   private static final int SHIFT = 397;
   private static final int MATRIX = 0x9908b0df;
 
+  /** Places drawn ahead: enough reads to wait for memory together, few enough to stay in cache. */
+  private static final int BATCH = 512;
+
   private final int[] state = new int[WORDS];
+
+  /** Keeps the compiler from leaving out reads that only warm the cache. */
+  @SuppressWarnings("UnusedVariable")
+  private int sink;
+
   private int position = WORDS;
 
   /** Seeds as {@code RandomState(seed)} does; {@code seed} is in 0..2^32-1. */
@@ -32,8 +40,11 @@ final class NumpyRandom {
     if (position == WORDS) {
       twist();
     }
-    int y = state[position++];
-    y ^= y >>> 11;
+    return temper(state[position++]);
+  }
+
+  private static int temper(int word) {
+    int y = word ^ (word >>> 11);
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
     return y ^ (y >>> 18);
@@ -55,26 +66,61 @@ final class NumpyRandom {
     return (y >>> 1) ^ (-(y & 1) & MATRIX);
   }
 
-  /** A number from 0 to {@code maximum} inclusive; masked draws are repeated until one fits. */
-  int interval(int maximum) {
-    if (maximum == 0) {
-      return 0;
-    }
-    int mask = -1 >>> Integer.numberOfLeadingZeros(maximum);
-    int value = nextInt() & mask;
-    while (value > maximum) {
-      value = nextInt() & mask;
-    }
-    return value;
+  /** 64 random bits; the first 32 drawn are the high ones. */
+  long nextLong() {
+    long high = nextInt();
+    return (high << Integer.SIZE) | (nextInt() & 0xffff_ffffL);
   }
 
-  /** Shuffles {@code length} entries from {@code offset} on, from the back to the front. */
+  /**
+   * Shuffles {@code length} entries from {@code offset} on, from the back to the front: the entry
+   * at i is exchanged with the one at a random place from 0 to i inclusive.
+   *
+   * <p>A random number is masked to the bits that i has, and drawn again while it is above i. As
+   * places depend on i only, they are drawn in batches: no branch depends on whether one fits, and
+   * the entries there, which lie all over memory, are read together before they are exchanged one
+   * after the other.
+   */
   void shuffle(int[] array, int offset, int length) {
-    for (int i = length - 1; i > 0; i--) {
-      int j = offset + interval(i);
-      int swapped = array[j];
-      array[j] = array[offset + i];
-      array[offset + i] = swapped;
+    int[] places = new int[BATCH];
+    int last = length - 1;
+    int touched = 0;
+    while (last > 0) {
+      int mask = -1 >>> Integer.numberOfLeadingZeros(last);
+      // Down to the last one with this mask.
+      int count = Math.min(BATCH, last - (mask >>> 1));
+      draw(places, count, last, mask);
+      for (int k = 0; k < count; k++) {
+        touched += array[offset + places[k]];
+      }
+      for (int k = 0; k < count; k++) {
+        int place = offset + places[k];
+        int at = offset + last - k;
+        int exchanged = array[place];
+        array[place] = array[at];
+        array[at] = exchanged;
+      }
+      last -= count;
+    }
+    this.sink = touched;
+  }
+
+  /** Fills in the places for {@code last}, {@code last - 1} and so on. */
+  private void draw(int[] places, int count, int last, int mask) {
+    int found = 0;
+    while (found < count) {
+      if (position == WORDS) {
+        twist();
+      }
+      int end = Math.min(WORDS, position + count - found);
+      int at = position;
+      for (; at < end; at++) {
+        int place = temper(state[at]) & mask;
+        places[found] = place;
+        // One more if it is not above: the sign bit says which.
+        found += ~((last - found) - place) >>> (Integer.SIZE - 1);
+      }
+      position = at;
     }
   }
 }

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,7 @@ class GptDatasetGoldenTest {
         Path cases = root.resolve("gptdata").resolve("cases_" + version + ".json");
         for (Object each : (List<Object>) Golden.json(cases)) {
           Case golden = new Case(root, version.equals("v060"), (Map<String, Object>) each);
-          if (golden.isSingleDataset()) {
+          if (Files.isDirectory(golden.folder())) {
             tests.add(dynamicTest(root.getParent() + " " + golden.name(), () -> check(golden)));
           }
         }
@@ -61,23 +62,30 @@ class GptDatasetGoldenTest {
       return (Map<String, Object>) entry.get("config");
     }
 
-    boolean isSingleDataset() {
-      return paths() != null;
-    }
-
-    /** The dataset of each split; null for a blend, and for the blended split of a mixed case. */
-    @Nullable String @Nullable [] paths() {
+    SampleSplits build(Path cache) throws IOException {
+      Function<String, Path> locate = path -> root.resolve("gptdata").resolve(path).normalize();
       List<Object> perSplit = (List<Object>) config().get("blend_per_split");
       if (perSplit != null) {
-        return perSplit.stream().map(Case::only).toArray(String[]::new);
+        Blend.PerSplit blends =
+            new Blend.PerSplit(
+                blend(perSplit.get(0)), blend(perSplit.get(1)), blend(perSplit.get(2)));
+        return SampleSplits.buildPerSplit(locate, blends, dataset(cache), samples());
       }
-      String path = core06 ? only(List.of(config().get("blend"))) : only(config().get("blend"));
-      return path == null ? null : new @Nullable String[] {path, path, path};
+      return SampleSplits.build(locate, blend(config().get("blend")), dataset(cache), samples());
     }
 
-    private static @Nullable String only(Object blend) {
-      List<Object> paths = (List<Object>) ((List<Object>) blend).get(0);
-      return paths.size() == 1 ? (String) paths.get(0) : null;
+    /** Prefixes and weights, or the arguments of core 0.6. */
+    private Blend blend(Object blend) {
+      if (core06) {
+        return Blend.parse((List<String>) blend);
+      }
+      List<String> prefixes = (List<String>) ((List<Object>) blend).get(0);
+      List<Double> weights = (List<Double>) ((List<Object>) blend).get(1);
+      List<Blend.Member> members = new ArrayList<>();
+      for (int i = 0; i < prefixes.size(); i++) {
+        members.add(new Blend.Member(prefixes.get(i), weights == null ? null : weights.get(i)));
+      }
+      return new Blend(members);
     }
 
     GptDatasetConfig dataset(Path cache) {
@@ -97,12 +105,8 @@ class GptDatasetGoldenTest {
               (long) config().get("random_seed"),
               Math.toIntExact((long) config().get("sequence_length")),
               (String) config().get("split"))
-          .withCache(
-              cache,
-              description,
-              core06
-                  ? GptDatasetConfig.CacheNaming.WITHOUT_SPLIT
-                  : GptDatasetConfig.CacheNaming.WITH_SPLIT)
+          .withCache(cache, description)
+          .withRules(core06 ? MegatronRules.CORE_0_6 : MegatronRules.CURRENT)
           .withEod(
               Math.toIntExact((long) entry.get("eod_id")),
               (boolean) config().get("reset_position_ids"),
@@ -122,49 +126,48 @@ class GptDatasetGoldenTest {
 
   private void check(Case golden) throws IOException {
     Path cache = temporary.resolve(golden.root().hashCode() + golden.name());
-    @Nullable String[] paths = golden.paths();
-    try (GptDataset.Splits splits = build(golden, cache)) {
-      checkSamples(golden, splits, paths);
+    try (SampleSplits splits = golden.build(cache)) {
+      checkSamples(golden, splits);
     }
-    checkCache(golden, cache, paths);
+    checkCache(golden, cache);
     // Once more, from Megatron's own files.
-    try (GptDataset.Splits splits = build(golden, golden.folder().resolve("cache"))) {
-      checkSamples(golden, splits, paths);
+    try (SampleSplits splits = golden.build(golden.folder().resolve("cache"))) {
+      checkSamples(golden, splits);
     }
   }
 
-  private static GptDataset.Splits build(Case golden, Path cache) throws IOException {
-    return GptDataset.build(
-        path -> golden.root().resolve("gptdata").resolve(path).normalize(),
-        golden.paths(),
-        golden.dataset(cache),
-        golden.samples());
-  }
-
-  private static void checkSamples(Case golden, GptDataset.Splits splits, @Nullable String[] paths)
-      throws IOException {
-    List<@Nullable GptDataset> datasets =
+  private static void checkSamples(Case golden, SampleSplits splits) throws IOException {
+    List<@Nullable SampleDataset> datasets =
         Arrays.asList(splits.train(), splits.valid(), splits.test());
     Map<String, Object> expected = (Map<String, Object>) golden.entry().get("splits");
     for (int i = 0; i < SPLITS.size(); i++) {
       Map<String, Object> split = (Map<String, Object>) expected.get(SPLITS.get(i));
-      GptDataset dataset = datasets.get(i);
-      if (paths[i] == null || split == null) {
+      SampleDataset dataset = datasets.get(i);
+      if (split == null) {
         assertNull(dataset);
         continue;
       }
       assertNotNull(dataset);
+      assertEquals(split.get("class").equals("BlendedDataset"), dataset instanceof BlendedDataset);
       assertEquals(split.get("length"), dataset.size());
       int saved = Math.toIntExact((long) split.get("samples_saved"));
       checkSaved(golden.folder().resolve(SPLITS.get(i)), dataset, saved);
+      List<Object> datasetIds = (List<Object>) split.get("dataset_id");
+      if (datasetIds != null) {
+        for (int k = 0; k < saved; k++) {
+          assertEquals(datasetIds.get(k), (long) ((BlendedDataset) dataset).datasetOf(k));
+        }
+      }
       List<Object> last = (List<Object>) split.get("last_sample_tokens");
-      assertArrayEquals(
-          last.stream().mapToInt(id -> Math.toIntExact((long) id)).toArray(),
-          dataset.sample(dataset.size() - 1).tokens());
+      if (last != null) {
+        assertArrayEquals(
+            last.stream().mapToInt(id -> Math.toIntExact((long) id)).toArray(),
+            dataset.sample(dataset.size() - 1).tokens());
+      }
     }
   }
 
-  private static void checkSaved(Path stem, GptDataset dataset, int saved) throws IOException {
+  private static void checkSaved(Path stem, SampleDataset dataset, int saved) throws IOException {
     int[] tokens = Golden.npy(Path.of(stem + "_tokens.npy"));
     int[] labels = Golden.npy(Path.of(stem + "_labels.npy"));
     int[] positions = Golden.npy(Path.of(stem + "_position_ids.npy"));
@@ -191,20 +194,15 @@ class GptDatasetGoldenTest {
     }
   }
 
-  private static void checkCache(Case golden, Path cache, @Nullable String[] paths)
-      throws IOException {
+  private static void checkCache(Case golden, Path cache) throws IOException {
     TreeSet<String> expected = new TreeSet<>();
     for (Object file : (List<Object>) golden.entry().get("cache_files")) {
       String name = (String) file;
-      boolean blended =
-          name.contains("Blended") || (paths[0] == null && name.contains("GPTDataset-train"));
-      if (!blended) {
-        expected.add(name);
-        assertArrayEquals(
-            Files.readAllBytes(golden.folder().resolve("cache").resolve(name)),
-            Files.readAllBytes(cache.resolve(name)),
-            name);
-      }
+      expected.add(name);
+      assertArrayEquals(
+          Files.readAllBytes(golden.folder().resolve("cache").resolve(name)),
+          Files.readAllBytes(cache.resolve(name)),
+          name);
     }
     try (Stream<Path> files = Files.list(cache)) {
       TreeSet<String> found = new TreeSet<>();
