@@ -346,6 +346,11 @@ public final class IndexedDataset implements AutoCloseable {
     return files().index();
   }
 
+  /** Everything that sequences own. */
+  TokenSpan allTokens() {
+    return new TokenSpan(header.type(), data(), 0, tokenCount());
+  }
+
   /** Appends bytes of the data file to another. */
   void copyData(long byteOffset, long bytes, PendingFile target) throws IOException {
     RandomAccessBytes data = data();

@@ -403,9 +403,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
    * @throws IllegalStateException if the last sequence belongs to no document
    */
   public void finish() throws IOException {
-    sealIndex();
-    data.sealUnhashed();
-    index.sealUnhashed();
+    sealUnhashed();
     FileCommit.commit(files(), commitListener);
   }
 
@@ -430,6 +428,13 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   public Hashes seal() throws IOException {
     sealIndex();
     return new Hashes(data.seal(), index.seal());
+  }
+
+  /** Like {@link #seal}, where nobody wants the hashes. */
+  void sealUnhashed() throws IOException {
+    sealIndex();
+    data.sealUnhashed();
+    index.sealUnhashed();
   }
 
   private void sealIndex() throws IOException {
