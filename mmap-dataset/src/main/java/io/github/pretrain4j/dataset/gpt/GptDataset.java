@@ -271,7 +271,8 @@ public final class GptDataset implements SampleDataset {
         : config.cacheDirectory();
   }
 
-  private static long tokenCount(IndexedDataset sequences, int first, int count) {
+  private static long tokenCount(IndexedDataset sequences, int first, int count)
+      throws IOException {
     long tokens = 0;
     for (int at = 0; at < count; at += LENGTHS_AT_ONCE) {
       int run = Math.min(LENGTHS_AT_ONCE, count - at);

@@ -40,9 +40,9 @@ final class EncodedBlock {
 
     final transient LineBlock lines;
     final int line; // within the block, from 0
-    final LineParser.BadLine badLine;
+    final BadLine badLine;
 
-    BlockFailure(LineBlock lines, int line, LineParser.BadLine badLine) {
+    BlockFailure(LineBlock lines, int line, BadLine badLine) {
       super(badLine);
       this.lines = lines;
       this.line = line;
@@ -137,7 +137,7 @@ final class EncodedBlock {
   }
 
   /** Forgets what the current line has given so far and notes why it is left out. */
-  void reject(LineParser.BadLine problem, int from, int to) {
+  void reject(BadLine problem, int from, int to) {
     for (Column column : columns) {
       column.truncate(documentCount);
     }

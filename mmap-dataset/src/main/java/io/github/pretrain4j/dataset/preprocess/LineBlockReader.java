@@ -132,9 +132,7 @@ final class LineBlockReader implements Closeable {
           String limit = maxLineBytes + " bytes (a larger heap, -Xmx, allows more)";
           finish(block, bytes, 0);
           throw new EncodedBlock.BlockFailure(
-              block,
-              0,
-              new LineParser.BadLine(0, "a line of up to " + limit, "a longer one", null));
+              block, 0, new BadLine(0, "a line of up to " + limit, "a longer one", null));
         }
         bytes = Arrays.copyOf(bytes, (int) Math.min(2L * length, maxLineBytes));
       }

@@ -11,12 +11,12 @@ final class LineEncoder {
 
   private final EncodeOptions options;
   private final TokenEncoder encoder;
-  private final LineParser parser;
+  private final JsonLineScanner scanner;
 
   LineEncoder(EncodeOptions options, TokenEncoder encoder) {
     this.options = options;
     this.encoder = encoder;
-    this.parser = new LineParser(options.keys());
+    this.scanner = new JsonLineScanner(options.keys());
   }
 
   /**
@@ -28,14 +28,18 @@ final class LineEncoder {
     LineBlock lines = block.lines;
     int start = 0;
     while (start < lines.length) {
-      int end = lines.lineEnd(start);
+      int end;
       try {
-        encodeLine(block, start, end);
+        end = scanner.scan(lines.bytes, start, lines.length);
+        for (int key = 0; key < options.keys().size(); key++) {
+          encodeDocument(block.column(key), key, start);
+        }
         block.endDocument();
-      } catch (LineParser.BadLine e) {
+      } catch (BadLine e) {
         if (options.failFast()) {
           throw new EncodedBlock.BlockFailure(lines, block.lineCount(), e);
         }
+        end = lines.lineEnd(start);
         block.reject(e, start, end);
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException(place(lines, start) + ": " + e.getMessage(), e);
@@ -51,27 +55,19 @@ final class LineEncoder {
     return lines.file + ": the line at byte " + (lines.byteOffset + start);
   }
 
-  private void encodeLine(EncodedBlock block, int start, int end) throws LineParser.BadLine {
-    List<List<String>> texts = parser.parse(block.lines.bytes, start, end);
-    for (int key = 0; key < texts.size(); key++) {
-      encodeDocument(block.column(key), texts.get(key), start);
-    }
-  }
-
   /** Texts without tokens leave no trace, the eod joins the last sequence. */
-  private void encodeDocument(EncodedBlock.Column column, List<String> texts, int at)
-      throws LineParser.BadLine {
+  private void encodeDocument(EncodedBlock.Column column, int key, int at) throws BadLine {
     int firstSequence = column.sequenceCount();
     SentenceSplitter splitter = options.splitter();
-    for (String text : texts) {
+    for (int i = 0; i < scanner.textCount(key); i++) {
+      byte[] bytes = scanner.textBytes(key, i);
+      int start = scanner.textStart(key, i);
+      int length = scanner.textEnd(key, i) - start;
       if (splitter == null) {
-        encodeText(column, text, at);
+        encodeText(column, bytes, start, length, at);
       } else {
-        for (String piece : pieces(text)) {
-          for (String sentence : splitter.split(piece)) {
-            encodeText(column, sentence, at);
-          }
-        }
+        encodeSentences(
+            column, new String(bytes, start, length, StandardCharsets.UTF_8), splitter, at);
       }
     }
     if (options.appendEod() && column.sequenceCount() > firstSequence) {
@@ -79,6 +75,16 @@ final class LineEncoder {
       column.lengthenLastSequence();
     }
     column.sink.requireFit();
+  }
+
+  private void encodeSentences(
+      EncodedBlock.Column column, String text, SentenceSplitter splitter, int at) throws BadLine {
+    for (String piece : pieces(text)) {
+      for (String sentence : splitter.split(piece)) {
+        byte[] utf8 = sentence.getBytes(StandardCharsets.UTF_8);
+        encodeText(column, utf8, 0, utf8.length, at);
+      }
+    }
   }
 
   /** Megatron cuts a text, here too, before it looks for sentences. */
@@ -94,15 +100,14 @@ final class LineEncoder {
     return pieces;
   }
 
-  private void encodeText(EncodedBlock.Column column, String text, int at)
-      throws LineParser.BadLine {
-    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+  private void encodeText(EncodedBlock.Column column, byte[] utf8, int start, int length, int at)
+      throws BadLine {
     int before = column.sink.tokenCount();
     try {
-      encoder.encode(utf8, 0, utf8.length, column.sink);
+      encoder.encode(utf8, start, length, column.sink);
     } catch (IllegalArgumentException e) {
       String message = e.getMessage();
-      throw new LineParser.BadLine(
+      throw new BadLine(
           at, "a text the tokenizer can encode", message == null ? e.toString() : message, e);
     }
     int count = column.sink.tokenCount() - before;

@@ -10,6 +10,12 @@ final class Utf8 {
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
   private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
 
+  private static final long TWO_OF_THREE_MASK = 0x0000_c0c0_f0c0_c0f0L;
+  private static final long TWO_OF_THREE = 0x0000_8080_e080_80e0L;
+
+  /** Bits 0 and 13: after e0 and ed not every second byte is right. */
+  private static final int NARROW_SECOND = 1 | 1 << 13;
+
   private Utf8() {}
 
   /** The index of the first byte that is no UTF-8, or -1 if {@code from} to {@code to} is valid. */
@@ -32,6 +38,35 @@ final class Utf8 {
       i += length;
     }
     return -1;
+  }
+
+  /**
+   * The end of the characters of several bytes each that start here.
+   *
+   * @return index of the first byte below 80; or {@code ~i} if the byte at {@code i} is no UTF-8
+   */
+  static int afterWide(byte[] bytes, int from, int to) {
+    int i = from;
+    while (i < to && bytes[i] < 0) {
+      // Two characters of three bytes, whose second bytes may be any: most of Chinese.
+      while (i + 8 <= to) {
+        long word = (long) LONGS.get(bytes, i);
+        if ((word & TWO_OF_THREE_MASK) != TWO_OF_THREE
+            || ((NARROW_SECOND >>> (word & 0xf) | NARROW_SECOND >>> (word >>> 24 & 0xf)) & 1)
+                != 0) {
+          break;
+        }
+        i += 6;
+      }
+      if (bytes[i] < 0) {
+        int length = sequenceLength(bytes, i, to);
+        if (length == 0) {
+          return ~i;
+        }
+        i += length;
+      }
+    }
+    return i;
   }
 
   /** Bytes of the character that starts here with a byte over 7f; 0 if there is none. */
@@ -63,21 +98,5 @@ final class Utf8 {
 
   private static boolean isContinuation(int b) {
     return (b & 0xc0) == 0x80;
-  }
-
-  /** The index of the first surrogate without its partner, or -1 if there is none. */
-  static int firstLoneSurrogate(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (Character.isSurrogate(c)) {
-        if (Character.isLowSurrogate(c)
-            || i + 1 == text.length()
-            || !Character.isLowSurrogate(text.charAt(i + 1))) {
-          return i;
-        }
-        i++;
-      }
-    }
-    return -1;
   }
 }

@@ -246,7 +246,7 @@ class PreprocessorTest {
     assertMalformed(good + "\n" + good, 2, 14, "found a blank line");
     assertMalformed(good + "  \r\n" + good, 2, 14, "found a blank line");
     assertMalformed(good + "{\"text\": \"1", 2, 25, "expected a JSON object");
-    assertMalformed(good + "{\"text\": x}", 2, 25, "'x'"); // where the parser stopped
+    assertMalformed(good + "{\"text\": x}", 2, 23, "'x'");
     assertMalformed(good + "{\"title\": \"1\"}", 2, 14, "the key \"text\", found only title");
     assertMalformed(good + "{\"text\": null}", 2, 23, "found null");
     assertMalformed(good + "{\"text\": 5}", 2, 23, "found a number");
@@ -258,10 +258,10 @@ class PreprocessorTest {
     assertMalformed(good + "{\"text\": \"\\ud800\"}", 2, 23, "half a surrogate pair, \\ud800");
     assertMalformed(good + "{\"text\": \"1 x\"}", 2, 14, "For input string: \"x\"");
     assertMalformed(good + "{\"text\": \"a\tb\"}", 2, 25, "expected a JSON object");
-    assertMalformed(good + "{\"text\"\0: \"1\"}", 2, 22, "expected a JSON object");
+    assertMalformed(good + "{\"text\"\0: \"1\"}", 2, 21, "expected a JSON object");
     assertMalformed("{\0\"\0t", 1, 1, "the byte 0x00");
     assertMalformed("[".repeat(5000), 1, 0, "found an array");
-    assertMalformed("{\"x\":" + "[".repeat(5000), 1, 0, "nesting depth");
+    assertMalformed("{\"x\":" + "[".repeat(5000), 1, 1004, "nesting depth");
   }
 
   @Test

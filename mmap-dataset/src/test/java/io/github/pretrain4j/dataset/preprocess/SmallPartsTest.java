@@ -125,12 +125,4 @@ class SmallPartsTest {
       return false;
     }
   }
-
-  @Test
-  void findsHalfSurrogatePairs() {
-    assertEquals(-1, Utf8.firstLoneSurrogate("a\ud83d\ude00b"));
-    assertEquals(1, Utf8.firstLoneSurrogate("a\ud83d"));
-    assertEquals(0, Utf8.firstLoneSurrogate("\ude00\ud83d"));
-    assertEquals(0, Utf8.firstLoneSurrogate("\ud83d\ud83d\ude00"));
-  }
 }

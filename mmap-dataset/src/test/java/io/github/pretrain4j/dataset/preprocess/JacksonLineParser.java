@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  * Takes the texts of some keys out of lines of JSON, by the rules of Python's {@code json.loads} on
  * a strictly decoded line: NaN and Infinity are numbers, of a key that occurs twice the last value
  * counts, a byte order mark is an error. A text with half a surrogate pair, which Python lets
- * through to the tokenizer and no tokenizer can encode, is an error here. Not thread-safe.
+ * through to the tokenizer and no tokenizer can encode, is an error here. The oracle of {@link
+ * JsonLineScanner}, built on Jackson. Not thread-safe.
  */
-final class LineParser {
+final class JacksonLineParser {
   /** Python gives up at about this depth too. */
   private static final int MAX_DEPTH = 1000;
 
@@ -38,27 +39,11 @@ final class LineParser {
                   .build())
           .build();
 
-  /** A line that is not as it should be; the place is an index into the block's bytes. */
-  static final class BadLine extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    final int at;
-    final String expected;
-    final String found;
-
-    BadLine(int at, String expected, String found, @Nullable Throwable cause) {
-      super(expected, cause);
-      this.at = at;
-      this.expected = expected;
-      this.found = found;
-    }
-  }
-
   private final List<String> keys;
   private final List<List<String>> texts = new ArrayList<>();
   private final @Nullable BadLine[] problems;
 
-  LineParser(List<String> keys) {
+  JacksonLineParser(List<String> keys) {
     this.keys = keys;
     this.problems = new @Nullable BadLine[keys.size()];
     for (int i = 0; i < keys.size(); i++) {
@@ -182,7 +167,7 @@ final class LineParser {
       throws IOException {
     String text = parser.getText();
     found.add(text);
-    int lone = Utf8.firstLoneSurrogate(text);
+    int lone = firstLoneSurrogate(text);
     return lone < 0
         ? null
         : new BadLine(
@@ -212,5 +197,21 @@ final class LineParser {
       case VALUE_NULL -> "null";
       case NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT -> token.toString();
     };
+  }
+
+  /** The index of the first surrogate without its partner, or -1 if there is none. */
+  private static int firstLoneSurrogate(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (Character.isSurrogate(c)) {
+        if (Character.isLowSurrogate(c)
+            || i + 1 == text.length()
+            || !Character.isLowSurrogate(text.charAt(i + 1))) {
+          return i;
+        }
+        i++;
+      }
+    }
+    return -1;
   }
 }
