@@ -37,10 +37,10 @@ final class JsonLineScanner {
   private static final VarHandle LONGS =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
   private static final long ONES = 0x0101_0101_0101_0101L;
-  private static final long HIGH_BITS = 0x80 * ONES;
-  private static final long QUOTES = '"' * ONES;
-  private static final long BACKSLASHES = '\\' * ONES;
-  private static final long SPACES = ' ' * ONES;
+  private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
+  private static final long QUOTES = 0x2222_2222_2222_2222L;
+  private static final long BACKSLASHES = 0x5c5c_5c5c_5c5c_5c5cL;
+  private static final long SPACES = 0x2020_2020_2020_2020L;
 
   private final byte[][] keys;
   private final List<String> keyNames;
