@@ -308,10 +308,10 @@ public final class IndexedDataset implements AutoCloseable {
   }
 
   /** The lengths of {@code count} sequences from {@code first} on, as the index has them. */
-  public int[] sequenceLengths(long first, int count) throws IOException {
+  public int[] sequenceLengths(long first, int count) {
     Objects.checkFromIndexSize(first, count, header.sequenceCount());
     int[] lengths = new int[count];
-    TokenType.INT32.decode(files().index(), header.lengthAt(first), lengths, 0, count);
+    files().index().getInts(header.lengthAt(first), lengths, 0, count);
     return lengths;
   }
 

@@ -35,7 +35,7 @@ final class RecomputedPointers {
     for (long first = 0; first < count; first += STRIDE) {
       everyStride[(int) (first / STRIDE)] = pointer;
       int some = (int) Math.min(STRIDE, count - first);
-      TokenType.INT32.decode(index, header.lengthAt(first), lengths, 0, some);
+      index.getInts(header.lengthAt(first), lengths, 0, some);
       for (int i = 0; i < some; i++) {
         if (lengths[i] < 0) {
           throw new CorruptDatasetException(

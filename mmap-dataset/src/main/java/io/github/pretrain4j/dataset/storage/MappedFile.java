@@ -95,6 +95,24 @@ public final class MappedFile implements RandomAccessBytes {
     return chunk(offset).getLong(inChunk(offset));
   }
 
+  /** The ints from this byte offset on, which the caller knows to lie inside the file. */
+  public void getInts(long offset, int[] target, int targetOffset, int count) {
+    long position = offset;
+    int done = 0;
+    while (done < count) {
+      // The last one of a chunk may reach into the overlap.
+      long whole = (chunkEnd(position) - position + Integer.BYTES - 1) / Integer.BYTES;
+      int some = (int) Math.min(count - done, whole);
+      chunk(position)
+          .slice(inChunk(position), Integer.BYTES * some)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .asIntBuffer()
+          .get(target, targetOffset + done, some);
+      done += some;
+      position += (long) Integer.BYTES * some;
+    }
+  }
+
   /** The bytes from this offset on, which the caller knows to lie inside the first chunk. */
   public void copy(int offset, byte[] target) {
     chunks[0].get(offset, target);
