@@ -2,6 +2,7 @@ package io.github.pretrain4j.dataset.gpt;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -62,32 +63,58 @@ public final class BlendedDataset implements SampleDataset {
     double[] normalized = exhaustive ? shares : BlendIndex.normalize(shares);
     String description =
         describe(datasets, exhaustive ? null : normalized, sizes, size, split, config.rules());
-    IndexCache.Reader<BlendIndex> build =
-        () -> build(exhaustive ? null : normalized, sizes, size, datasets, split).index();
+    double[] given = exhaustive ? null : normalized;
+    BlendIndex index =
+        openIndex("BlendedDataset", description, given, sizes, size, split, config);
+    long[] counts = index.counts(sizes.length, index.datasetIndex().length());
+    for (int i = 0; i < sizes.length; i++) {
+      if (counts[i] > sizes[i]) {
+        throw new IllegalArgumentException(
+            String.format(
+                "the %s blend needs %d samples of %s, which has %d: raise the mid-level surplus",
+                split, counts[i], datasets.get(i).prefix(), sizes[i]));
+      }
+    }
+    return new BlendedDataset(datasets, index, description);
+  }
+
+  /**
+   * Builds an index, or maps the one that is in the cache.
+   *
+   * @param name of the class, as part of the names of files
+   * @param weights adding up to 1, or null to deal every sample
+   * @param sizes of the datasets
+   */
+  static BlendIndex openIndex(
+      String name,
+      String description,
+      double @Nullable [] weights,
+      long[] sizes,
+      long size,
+      String split,
+      GptDatasetConfig config)
+      throws IOException {
     Path directory = config.cacheDirectory();
     if (directory == null) {
-      return new BlendedDataset(datasets, build.read(), description);
+      return build(weights, sizes, size).index();
     }
     IndexCache cache =
         new IndexCache(
             directory,
-            IndexCache.hash(description) + "-BlendedDataset-" + config.rules().splitInNames(split),
+            IndexCache.hash(description) + "-" + name + "-" + config.rules().splitInNames(split),
             description,
             DATASET_INDEX,
             DATASET_SAMPLE_INDEX);
-    BlendIndex index =
-        cache.open(
-            () -> read(cache, exhaustive ? null : normalized, sizes, size),
-            () -> {
-              BlendIndex.Built built =
-                  build(exhaustive ? null : normalized, sizes, size, datasets, split);
-              return Map.of(
-                  DATASET_INDEX,
-                  out -> NpyFile.write(out, built.datasetIndex()),
-                  DATASET_SAMPLE_INDEX,
-                  out -> NpyFile.write(out, NpyFile.Type.INT64, built.datasetSampleIndex()));
-            });
-    return new BlendedDataset(datasets, index, description);
+    return cache.open(
+        () -> read(cache, weights, sizes, size),
+        () -> {
+          BlendIndex.Built built = build(weights, sizes, size);
+          return Map.of(
+              DATASET_INDEX,
+              out -> NpyFile.write(out, built.datasetIndex()),
+              DATASET_SAMPLE_INDEX,
+              out -> NpyFile.write(out, NpyFile.Type.INT64, built.datasetSampleIndex()));
+        });
   }
 
   private static String describe(
@@ -124,36 +151,18 @@ public final class BlendedDataset implements SampleDataset {
     return out.endObject().toString();
   }
 
-  private static BlendIndex.Built build(
-      double @Nullable [] weights,
-      long[] sizes,
-      long size,
-      List<GptDataset> datasets,
-      String split) {
-    if (weights == null) {
-      return BlendIndex.buildExhaustive(sizes);
-    }
-    BlendIndex.Built built = BlendIndex.build(weights, size);
-    long[] counts = built.index().counts(sizes.length, size);
-    for (int i = 0; i < sizes.length; i++) {
-      if (counts[i] > sizes[i]) {
-        throw new IllegalArgumentException(
-            String.format(
-                "the %s blend needs %d samples of %s, which has %d: raise the mid-level surplus",
-                split, counts[i], datasets.get(i).prefix(), sizes[i]));
-      }
-    }
-    return built;
+  private static BlendIndex.Built build(double @Nullable [] weights, long[] sizes, long size) {
+    return weights == null ? BlendIndex.buildExhaustive(sizes) : BlendIndex.build(weights, size);
   }
 
   /**
-   * Maps the files and checks every entry: each dataset's samples are numbered from 0 without gaps
-   * and no dataset has more than it holds. That leaves only the last sample of each dataset to be
+   * Maps the files and checks every entry: each dataset's samples are numbered from 0 without gaps.
+   * That leaves only the last sample of each dataset to be
    * exchanged unnoticed, so that the choices at the end are checked as well.
    */
   private static BlendIndex read(
       IndexCache cache, double @Nullable [] weights, long[] sizes, long size) throws IOException {
-    long total = weights == null ? java.util.Arrays.stream(sizes).sum() : size;
+    long total = weights == null ? Arrays.stream(sizes).sum() : size;
     BlendIndex index =
         new BlendIndex(
             NpyFile.open(cache.file(DATASET_INDEX), total, 0, NpyFile.Type.INT16),
@@ -167,7 +176,6 @@ public final class BlendedDataset implements SampleDataset {
       int dataset = (int) index.datasetIndex().get(k);
       if (dataset < 0
           || dataset >= sizes.length
-          || counts[dataset] >= sizes[dataset]
           || (k >= total - CHECKED_TAIL
               && !isChoice(shares, counts, sizes, k, dataset, weights == null))) {
         throw IndexCache.damaged(
@@ -224,6 +232,10 @@ public final class BlendedDataset implements SampleDataset {
   /** Which dataset of the blend a sample comes from; Megatron's {@code dataset_id}. */
   public int datasetOf(long sampleIndex) {
     return (int) index.datasetIndex().get(Objects.checkIndex(sampleIndex, size()));
+  }
+
+  BlendIndex index() {
+    return index;
   }
 
   /** The datasets, in the order of the blend. */

@@ -131,6 +131,27 @@ public record GptDatasetConfig(
         description);
   }
 
+  /** This, without files for indices. */
+  public GptDatasetConfig withoutCache() {
+    return new GptDatasetConfig(
+        seed,
+        seqLength,
+        split,
+        null,
+        false,
+        rules,
+        midLevelSurplus,
+        eodId,
+        padId,
+        resetPositionIds,
+        resetAttentionMask,
+        eodMaskLoss,
+        interDocumentMasking,
+        addExtraTokenToSequence,
+        dropLastPartialValidationSequence,
+        tokenizer);
+  }
+
   /** This, with another release's sizes of blends and names of files. */
   public GptDatasetConfig withRules(MegatronRules other) {
     return new GptDatasetConfig(

@@ -3,10 +3,11 @@ package io.github.pretrain4j.dataset.gpt;
 import java.io.IOException;
 
 /**
- * Samples for GPT training in a fixed order: those of one dataset ({@link GptDataset}) or of a
- * blend ({@link BlendedDataset}). Thread-safe.
+ * Samples for GPT training in a fixed order: those of one dataset ({@link GptDataset}), of a blend
+ * ({@link BlendedDataset}), or of a run that may change its blend ({@link TrainingData}).
+ * Thread-safe.
  */
-public sealed interface SampleDataset extends AutoCloseable permits GptDataset, BlendedDataset {
+public sealed interface SampleDataset extends AutoCloseable permits GptDataset, BlendedDataset, TrainingData {
   /** Number of samples. */
   long size();
 

@@ -7,7 +7,7 @@ import java.util.List;
  * Where a sample's input tokens come from.
  *
  * @param dataset which dataset of the blend, from 0
- * @param pass how often that dataset's order had been used up before
+ * @param pass how often that dataset's order had been used up before, see {@link TrainingData}
  * @param prefix the dataset
  * @param datasetSample place of the sample in the order of that dataset and pass
  * @param unshuffledSample the same before samples were shuffled: neighbours share a sequence

@@ -4,6 +4,7 @@ import io.github.pretrain4j.dataset.storage.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -90,10 +91,10 @@ public record SampleSplits(
   public static List<GptDataset> validationSets(Blend blend, GptDatasetConfig config, long samples)
       throws IOException {
     requireNoSplit(config);
-    List<Long> sizes = new ArrayList<>();
-    blend.members().forEach(member -> sizes.add(samples));
+    long[] sizes = new long[blend.members().size()];
+    Arrays.fill(sizes, samples);
     List<GptDataset> sets = members(Path::of, blend, config, null, GptDataset.VALID, sizes);
-    if (sets.size() < sizes.size()) {
+    if (sets.size() < sizes.length) {
       sets.forEach(GptDataset::close);
       throw new IllegalArgumentException("a validation set has no tokens");
     }
@@ -119,7 +120,7 @@ public record SampleSplits(
         split ->
             matrix.share(split) == null
                 ? null
-                : split(locate, blend, config, matrix, split, samples[split], false));
+                : split(locate, blend, config, matrix, split, samples[split]));
   }
 
   /** Builds splits with a blend each. */
@@ -136,7 +137,7 @@ public record SampleSplits(
           Blend blend = each[split];
           return blend == null
               ? null
-              : split(locate, blend, config, null, split, samples[split], true);
+              : split(locate, blend, config, null, split, samples[split]);
         });
   }
 
@@ -162,42 +163,27 @@ public record SampleSplits(
     return new SampleSplits(built[0], built[1], built[2]);
   }
 
-  private static @Nullable SampleDataset split(
+  static @Nullable SampleDataset split(
       Function<String, Path> locate,
       Blend blend,
       GptDatasetConfig config,
       @Nullable SplitMatrix matrix,
       int split,
-      long samples,
-      boolean oneIsNoBlend)
+      long samples)
       throws IOException {
     if (samples < GptDataset.ONE_EPOCH) {
       throw new IllegalArgumentException(NAMES.get(split) + " samples: " + samples);
     }
-    if (blend.members().size() == 1 && (oneIsNoBlend || !blend.isWeighted())) {
+    if (isNoBlend(blend, config)) {
       String path = blend.members().get(0).prefix();
       return GptDataset.open(locate, path, config, matrix, split, samples);
     }
-    if (blend.isWeighted() && samples == GptDataset.ONE_EPOCH) {
-      throw new IllegalArgumentException(
-          "a blend with weights needs a number of " + NAMES.get(split) + " samples");
-    }
     double[] weights = blend.isWeighted() ? BlendIndex.normalize(blend.weights()) : null;
-    List<Long> sizes = new ArrayList<>();
-    long size = 0;
-    for (int i = 0; i < blend.members().size(); i++) {
-      if (weights == null) {
-        sizes.add(GptDataset.ONE_EPOCH);
-      } else {
-        long target = target(samples, weights[i], config);
-        size += target;
-        sizes.add(withReserve(target, config));
-      }
-    }
+    long[] sizes = memberSamples(blend, config, samples);
     List<GptDataset> members = members(locate, blend, config, matrix, split, sizes);
     BlendedDataset blended = null;
     try {
-      if (members.size() < sizes.size()) {
+      if (members.size() < sizes.length) {
         if (samples != 0) {
           throw new IllegalArgumentException(
               "a dataset of the blend has no tokens for the "
@@ -206,18 +192,50 @@ public record SampleSplits(
         }
         return null;
       }
+      long size = weights == null ? samples : blendSize(weights, samples, config);
       long total = members.stream().mapToLong(GptDataset::size).sum();
-      long blendSize =
-          weights != null
-              ? size
-              : samples == GptDataset.ONE_EPOCH ? samples : Math.min(samples, total);
-      blended = BlendedDataset.of(members, weights, blendSize, NAMES.get(split), config);
+      if (weights == null && samples != GptDataset.ONE_EPOCH) {
+        size = Math.min(size, total);
+      }
+      blended = BlendedDataset.of(members, weights, size, NAMES.get(split), config);
       return blended;
     } finally {
       if (blended == null) {
         members.forEach(GptDataset::close);
       }
     }
+  }
+
+  /** Samples that each dataset of a blend is made for. */
+  static long[] memberSamples(Blend blend, GptDatasetConfig config, long samples) {
+    long[] sizes = new long[blend.members().size()];
+    if (isNoBlend(blend, config)) {
+      sizes[0] = samples;
+    } else if (!blend.isWeighted()) {
+      Arrays.fill(sizes, GptDataset.ONE_EPOCH);
+    } else if (samples == GptDataset.ONE_EPOCH) {
+      throw new IllegalArgumentException("a blend with weights needs a number of samples");
+    } else {
+      double[] weights = BlendIndex.normalize(blend.weights());
+      for (int i = 0; i < sizes.length; i++) {
+        sizes[i] = withReserve(target(samples, weights[i], config), config);
+      }
+    }
+    return sizes;
+  }
+
+  /** Whether a blend of one dataset is that dataset. */
+  static boolean isNoBlend(Blend blend, GptDatasetConfig config) {
+    return blend.members().size() == 1 && (config.split() == null || !blend.isWeighted());
+  }
+
+  /** Samples of a blend with these weights. */
+  static long blendSize(double[] weights, long samples, GptDatasetConfig config) {
+    long size = 0;
+    for (double weight : weights) {
+      size += target(samples, weight, config);
+    }
+    return size;
   }
 
   /** Samples of a blend that are to come from a dataset with this share. */
@@ -244,15 +262,14 @@ public record SampleSplits(
       GptDatasetConfig config,
       @Nullable SplitMatrix matrix,
       int split,
-      List<Long> sizes)
+      long[] sizes)
       throws IOException {
     List<GptDataset> datasets = new ArrayList<>();
     Scope opened = new Scope();
     try {
       for (int i = 0; i < blend.members().size(); i++) {
-        Long size = sizes.get(i);
         String path = blend.members().get(i).prefix();
-        GptDataset dataset = GptDataset.open(locate, path, config, matrix, split, size);
+        GptDataset dataset = GptDataset.open(locate, path, config, matrix, split, sizes[i]);
         if (dataset != null) {
           opened.add(dataset::close);
           datasets.add(dataset);
