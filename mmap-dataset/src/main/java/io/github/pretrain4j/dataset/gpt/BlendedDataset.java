@@ -64,8 +64,7 @@ public final class BlendedDataset implements SampleDataset {
     String description =
         describe(datasets, exhaustive ? null : normalized, sizes, size, split, config.rules());
     double[] given = exhaustive ? null : normalized;
-    BlendIndex index =
-        openIndex("BlendedDataset", description, given, sizes, size, split, config);
+    BlendIndex index = openIndex("BlendedDataset", description, given, sizes, size, split, config);
     long[] counts = index.counts(sizes.length, index.datasetIndex().length());
     for (int i = 0; i < sizes.length; i++) {
       if (counts[i] > sizes[i]) {
@@ -157,8 +156,8 @@ public final class BlendedDataset implements SampleDataset {
 
   /**
    * Maps the files and checks every entry: each dataset's samples are numbered from 0 without gaps.
-   * That leaves only the last sample of each dataset to be
-   * exchanged unnoticed, so that the choices at the end are checked as well.
+   * That leaves only the last sample of each dataset to be exchanged unnoticed, so that the choices
+   * at the end are checked as well.
    */
   private static BlendIndex read(
       IndexCache cache, double @Nullable [] weights, long[] sizes, long size) throws IOException {

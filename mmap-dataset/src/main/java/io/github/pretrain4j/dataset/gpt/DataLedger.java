@@ -268,8 +268,7 @@ public record DataLedger(
     require("seed", seed, config.seed());
     require("seqLength", seqLength, config.seqLength());
     require("split", split, config.split());
-    require(
-        "addExtraTokenToSequence", addExtraTokenToSequence, config.addExtraTokenToSequence());
+    require("addExtraTokenToSequence", addExtraTokenToSequence, config.addExtraTokenToSequence());
   }
 
   private static void require(

@@ -151,8 +151,7 @@ final class DataLedgerJson {
     DataLedger.Position position = null;
     if (parser.nextToken() != JsonToken.VALUE_NULL) {
       expect(parser.currentToken(), JsonToken.START_OBJECT);
-      position =
-          new DataLedger.Position(integer("iteration"), integer("samples"), datasets());
+      position = new DataLedger.Position(integer("iteration"), integer("samples"), datasets());
       expect(parser.nextToken(), JsonToken.END_OBJECT);
     }
     expect(parser.nextToken(), JsonToken.END_OBJECT);
@@ -281,10 +280,6 @@ final class DataLedgerJson {
 
   private CorruptDatasetException damaged(String expected, String found) {
     return new CorruptDatasetException(
-        file,
-        parser.currentTokenLocation().getCharOffset(),
-        "data ledger",
-        expected,
-        found);
+        file, parser.currentTokenLocation().getCharOffset(), "data ledger", expected, found);
   }
 }

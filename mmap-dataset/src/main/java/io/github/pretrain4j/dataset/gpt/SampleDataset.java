@@ -7,7 +7,8 @@ import java.io.IOException;
  * ({@link BlendedDataset}), or of a run that may change its blend ({@link TrainingData}).
  * Thread-safe.
  */
-public sealed interface SampleDataset extends AutoCloseable permits GptDataset, BlendedDataset, TrainingData {
+public sealed interface SampleDataset extends AutoCloseable
+    permits GptDataset, BlendedDataset, TrainingData {
   /** Number of samples. */
   long size();
 

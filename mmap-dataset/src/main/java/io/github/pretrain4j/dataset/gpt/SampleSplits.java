@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * </table>
  *
  * <p>A split is null if it has no blend or no share, or if no samples of it are asked for and one
- * of its datasets has no tokens for it.
+ * of its datasets has too few tokens for one.
  */
 public record SampleSplits(
     @Nullable SampleDataset train, @Nullable SampleDataset valid, @Nullable SampleDataset test)
@@ -135,9 +135,7 @@ public record SampleSplits(
     return build(
         split -> {
           Blend blend = each[split];
-          return blend == null
-              ? null
-              : split(locate, blend, config, null, split, samples[split]);
+          return blend == null ? null : split(locate, blend, config, null, split, samples[split]);
         });
   }
 
@@ -183,14 +181,15 @@ public record SampleSplits(
     List<GptDataset> members = members(locate, blend, config, matrix, split, sizes);
     BlendedDataset blended = null;
     try {
-      if (members.size() < sizes.length) {
-        if (samples != 0) {
-          throw new IllegalArgumentException(
-              "a dataset of the blend has no tokens for the "
-                  + NAMES.get(split)
-                  + " split: leave it out, or give the split a larger share");
-        }
+      boolean allHaveTokens = members.size() == sizes.length;
+      if (samples == 0 && !(allHaveTokens && members.stream().allMatch(m -> m.size() > 0))) {
         return null;
+      }
+      if (!allHaveTokens) {
+        throw new IllegalArgumentException(
+            "a dataset of the blend has no tokens for the "
+                + NAMES.get(split)
+                + " split: leave it out, or give the split a larger share");
       }
       long size = weights == null ? samples : blendSize(weights, samples, config);
       long total = members.stream().mapToLong(GptDataset::size).sum();

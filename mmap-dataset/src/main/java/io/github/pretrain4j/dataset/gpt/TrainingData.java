@@ -18,9 +18,10 @@ import org.jspecify.annotations.Nullable;
  * <h2>How a run changes its blend</h2>
  *
  * <p>The first phase is Megatron's dataset of its blend. A later phase deals its samples by
- * Megatron's rule for its own weights, counted from its first sample; but where Megatron would begin
- * each dataset's order anew and skip as many samples as the run has consumed, here each dataset
- * gives the sample that comes next in its own order. So nothing is lost or repeated by a change:
+ * Megatron's rule for its own weights, counted from its first sample; but where Megatron would
+ * begin each dataset's order anew and skip as many samples as the run has consumed, here each
+ * dataset gives the sample that comes next in its own order. So nothing is lost or repeated by a
+ * change:
  *
  * <ul>
  *   <li>the first order of a dataset is the Megatron order for as many samples as the phase that
@@ -86,11 +87,7 @@ public final class TrainingData implements SampleDataset {
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Dealt(
-      long first,
-      long length,
-      List<Source> sources,
-      long[] consumed,
-      @Nullable BlendIndex index) {
+      long first, long length, List<Source> sources, long[] consumed, @Nullable BlendIndex index) {
     int datasetOf(long inPhase) {
       return index == null ? 0 : (int) index.datasetIndex().get(inPhase);
     }
@@ -228,8 +225,7 @@ public final class TrainingData implements SampleDataset {
     }
 
     /** Megatron's blend. */
-    private BlendIndex firstIndex(DataLedger.Phase phase, List<Source> members)
-        throws IOException {
+    private BlendIndex firstIndex(DataLedger.Phase phase, List<Source> members) throws IOException {
       List<GptDataset> datasets = members.stream().map(Source::first).toList();
       long samples = phase.requestedSamples();
       double[] weights = null;
@@ -242,8 +238,7 @@ public final class TrainingData implements SampleDataset {
       return BlendedDataset.of(datasets, weights, samples, TRAIN, config).index();
     }
 
-    private BlendIndex laterIndex(DataLedger.Phase phase, List<Source> members)
-        throws IOException {
+    private BlendIndex laterIndex(DataLedger.Phase phase, List<Source> members) throws IOException {
       long samples = phase.requestedSamples();
       double[] weights = new double[members.size()];
       long[] sizes = new long[weights.length];
@@ -263,8 +258,7 @@ public final class TrainingData implements SampleDataset {
       for (double weight : weights) {
         text.floating(weight);
       }
-      String description =
-          text.endArray().key("size").integer(samples).endObject().toString();
+      String description = text.endArray().key("size").integer(samples).endObject().toString();
       return BlendedDataset.openIndex(
           "BlendPhase", description, weights, sizes, samples, TRAIN, config);
     }
@@ -287,10 +281,8 @@ public final class TrainingData implements SampleDataset {
       }
     }
 
-    private static void checkCounts(
-        DataLedger.Phase before, Dealt dealt, DataLedger.Phase phase) {
-      for (DataLedger.DatasetState expected :
-          states(before, dealt.consumedAfter(dealt.length()))) {
+    private static void checkCounts(DataLedger.Phase before, Dealt dealt, DataLedger.Phase phase) {
+      for (DataLedger.DatasetState expected : states(before, dealt.consumedAfter(dealt.length()))) {
         DataLedger.DatasetState found =
             phase.datasets().stream()
                 .filter(state -> state.name().equals(expected.name()))
@@ -349,6 +341,9 @@ public final class TrainingData implements SampleDataset {
    */
   public DataLedger change(
       long iterations, Blend blend, long requestedSamples, BatchSchedule batches) {
+    if (ledger.samplesAfter(iterations) == 0) {
+      return DataLedger.start(config, blend, requestedSamples, batches);
+    }
     List<DataLedger.DatasetState> states = consumed(ledger.samplesAfter(iterations));
     return ledger.with(config, iterations, requestedSamples, batches, blend, states);
   }
@@ -366,8 +361,7 @@ public final class TrainingData implements SampleDataset {
 
   @Override
   public SampleOrigin origin(long sampleIndex) throws IOException {
-    return at(
-        sampleIndex, (dataset, pass, order, place) -> order.origin(place).in(dataset, pass));
+    return at(sampleIndex, (dataset, pass, order, place) -> order.origin(place).in(dataset, pass));
   }
 
   private interface Lookup<T> {
@@ -401,15 +395,11 @@ public final class TrainingData implements SampleDataset {
    * @param from the first sample's number of that dataset
    * @param to the number behind the last one
    */
-  void inputParts(
-      DataLedger.DatasetName name, long from, long to, GptDataset.PartVisitor visitor)
+  void inputParts(DataLedger.DatasetName name, long from, long to, GptDataset.PartVisitor visitor)
       throws IOException {
     Source source = Objects.requireNonNull(sources.get(name), name.toString());
     for (long place = from; place < to; place++) {
-      source
-          .passes()
-          .get(source.passOf(place))
-          .inputParts(source.inPass(place), visitor);
+      source.passes().get(source.passOf(place)).inputParts(source.inPass(place), visitor);
     }
   }
 
