@@ -1,5 +1,8 @@
 package io.github.pretrain4j.dataset;
 
+import io.github.pretrain4j.dataset.storage.BlockCache;
+import io.github.pretrain4j.dataset.storage.ByteRangeSource;
+import io.github.pretrain4j.dataset.storage.ByteRangeSourceProvider;
 import io.github.pretrain4j.dataset.storage.MappedFile;
 import io.github.pretrain4j.dataset.storage.PendingFile;
 import io.github.pretrain4j.dataset.storage.RandomAccessBytes;
@@ -81,6 +84,38 @@ public final class IndexedDataset implements AutoCloseable {
         MappedFile.open(dataFile(prefix)),
         () -> {},
         options);
+  }
+
+  /** As {@link #open(String, ByteRangeSourceProvider, RemoteReading, OpenOptions)}. */
+  public static IndexedDataset open(String location, RemoteReading reading) throws IOException {
+    return open(
+        location, ByteRangeSourceProvider.forLocation(location), reading, OpenOptions.defaults());
+  }
+
+  /**
+   * Opens a dataset in an object store.
+   *
+   * @param location address of the two objects without {@code .bin} and {@code .idx}, such as
+   *     {@code s3://bucket/key}
+   * @param provider opens such addresses
+   * @throws io.github.pretrain4j.dataset.storage.ObjectStorageException if an object cannot be had
+   * @throws CorruptDatasetException as for a local dataset
+   */
+  public static IndexedDataset open(
+      String location, ByteRangeSourceProvider provider, RemoteReading reading, OpenOptions options)
+      throws IOException {
+    Path indexFile;
+    try (ByteRangeSource index = provider.open(location + ".idx")) {
+      indexFile = RemoteIndex.fetch(index, reading.cacheDirectory());
+    }
+    ByteRangeSource data = provider.open(location + ".bin");
+    try {
+      BlockCache blocks = new BlockCache(data, reading.blockBytes(), reading.blockCount());
+      return of(location, null, MappedFile.open(indexFile), blocks, data::close, options);
+    } catch (IOException | RuntimeException e) {
+      data.close();
+      throw e;
+    }
   }
 
   /** Opens what is mapped already; for tests too, which map in small chunks. */
