@@ -2,13 +2,9 @@ package io.github.pretrain4j.dataset.preprocess;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,11 +18,11 @@ final class LineBlockReader implements Closeable {
   private final int maxLineBytes;
   private final MessageDigest digest = sha256();
   private int nextInput;
-  private @Nullable FileChannel channel;
+  private @Nullable OpenInput input;
   private InputPosition start;
   private long byteOffset; // of carried[0] in the input
   private long linesBefore;
-  private long rawBytes;
+  private long rawBytes; // of the inputs before
   private byte[] carried = {}; // the beginning of a line
   private int carriedLength;
 
@@ -60,13 +56,13 @@ final class LineBlockReader implements Closeable {
    * @throws EncodedBlock.BlockFailure for a line over the limit
    */
   boolean next(LineBlock block) throws IOException, EncodedBlock.BlockFailure {
-    FileChannel current = channel;
+    OpenInput current = input;
     if (current == null) {
       if (nextInput == inputs.size()) {
         return false;
       }
-      current = FileChannel.open(inputs.file(nextInput++), StandardOpenOption.READ);
-      channel = current;
+      current = OpenInput.open(inputs.file(nextInput++));
+      input = current;
       digest.reset();
       skipPrefix(current);
     }
@@ -79,11 +75,11 @@ final class LineBlockReader implements Closeable {
   }
 
   /** Reads, for the digest, what comes before the start; later inputs start at their start. */
-  private void skipPrefix(FileChannel current) throws IOException {
+  private void skipPrefix(OpenInput current) throws IOException {
     byte[] bytes = new byte[blockBytes];
     long left = start.byteOffset();
     while (left > 0) {
-      int read = current.read(ByteBuffer.wrap(bytes, 0, (int) Math.min(left, bytes.length)));
+      int read = current.read(bytes, 0, (int) Math.min(left, bytes.length));
       if (read < 0) {
         throw new IOException(
             inputs.file(nextInput - 1)
@@ -93,7 +89,6 @@ final class LineBlockReader implements Closeable {
                 + (start.byteOffset() - left));
       }
       digest.update(bytes, 0, read);
-      rawBytes += read;
       left -= read;
     }
     byteOffset = start.byteOffset();
@@ -101,7 +96,7 @@ final class LineBlockReader implements Closeable {
     start = InputPosition.START;
   }
 
-  private void fill(FileChannel current, LineBlock block)
+  private void fill(OpenInput current, LineBlock block)
       throws IOException, EncodedBlock.BlockFailure {
     byte[] bytes = block.bytes;
     if (bytes.length < Math.max(blockBytes, carriedLength)) {
@@ -110,27 +105,27 @@ final class LineBlockReader implements Closeable {
     System.arraycopy(carried, 0, bytes, 0, carriedLength);
     int length = carriedLength;
     while (true) {
-      int read = current.read(ByteBuffer.wrap(bytes, length, bytes.length - length));
+      int read = current.read(bytes, length, bytes.length - length);
       if (read < 0) {
         carriedLength = 0;
-        finish(block, bytes, length);
+        finish(current, block, bytes, length);
         block.finished =
-            new InputDigest(block.file, byteOffset, HexFormat.of().formatHex(block.prefixSha256));
+            new InputDigest(block.file, current.rawBytes(), current.rawSha256(block.prefixSha256));
+        rawBytes += current.rawBytes();
         close();
         return;
       }
       length += read;
-      rawBytes += read;
       if (length == bytes.length) {
         int end = endOfLastLine(bytes, length);
         if (end > 0) {
           carry(bytes, end, length);
-          finish(block, bytes, end);
+          finish(current, block, bytes, end);
           return;
         }
         if (length >= maxLineBytes) {
           String limit = maxLineBytes + " bytes (a larger heap, -Xmx, allows more)";
-          finish(block, bytes, 0);
+          finish(current, block, bytes, 0);
           throw new EncodedBlock.BlockFailure(
               block, 0, new BadLine(0, "a line of up to " + limit, "a longer one", null));
         }
@@ -157,12 +152,12 @@ final class LineBlockReader implements Closeable {
     return 0;
   }
 
-  private void finish(LineBlock block, byte[] bytes, int length) {
+  private void finish(OpenInput current, LineBlock block, byte[] bytes, int length) {
     digest.update(bytes, 0, length);
     block.bytes = bytes;
     block.length = length;
     block.linesBefore = linesBefore;
-    block.rawBytes = rawBytes;
+    block.rawBytes = rawBytes + current.rawBytes();
     block.prefixSha256 = digestSoFar();
     linesBefore = -1;
     byteOffset += length;
@@ -179,8 +174,8 @@ final class LineBlockReader implements Closeable {
   /** Closes the input at hand. Idempotent. */
   @Override
   public void close() throws IOException {
-    FileChannel current = channel;
-    channel = null;
+    OpenInput current = input;
+    input = null;
     if (current != null) {
       current.close();
     }
