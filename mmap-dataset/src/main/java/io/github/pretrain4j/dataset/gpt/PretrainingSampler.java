@@ -9,14 +9,16 @@ import java.util.NoSuchElementException;
  *
  * <p>Indices run from {@code consumedSamples} to the end of the dataset in order; every {@code
  * microBatchSize * dataParallelSize} of them are dealt to the ranks in rank order. An incomplete
- * tail is dropped. The order of samples is random already: it comes from the dataset's shuffle
- * index. To resume, pass the number of samples consumed by all ranks together. Not thread-safe.
+ * tail is dropped, unless asked for. The order of samples is random already: it comes from the
+ * dataset's shuffle index. To resume, pass the number of samples consumed by all ranks together.
+ * Not thread-safe.
  */
 public final class PretrainingSampler implements Iterator<long[]> {
   private final long totalSamples;
   private final int microBatchSize;
   private final int dataParallelRank;
   private final long samplesPerStep;
+  private final boolean dropLast;
   private long next;
 
   /**
@@ -34,6 +36,27 @@ public final class PretrainingSampler implements Iterator<long[]> {
       int microBatchSize,
       int dataParallelRank,
       int dataParallelSize) {
+    this(totalSamples, consumedSamples, microBatchSize, dataParallelRank, dataParallelSize, true);
+  }
+
+  /**
+   * A sampler for one rank.
+   *
+   * @param totalSamples size of the dataset
+   * @param consumedSamples samples that all ranks together have had before; less than the total
+   * @param microBatchSize indices in each batch
+   * @param dataParallelRank this rank
+   * @param dataParallelSize number of ranks
+   * @param dropLast whether to drop an incomplete tail. If not, its samples are dealt as far as
+   *     they go: the last batch of a rank may be short or empty, but every rank has one
+   */
+  public PretrainingSampler(
+      long totalSamples,
+      long consumedSamples,
+      int microBatchSize,
+      int dataParallelRank,
+      int dataParallelSize,
+      boolean dropLast) {
     if (totalSamples <= 0) {
       throw new IllegalArgumentException("no samples to consume: total " + totalSamples);
     }
@@ -41,6 +64,17 @@ public final class PretrainingSampler implements Iterator<long[]> {
       throw new IllegalArgumentException(
           "no samples left to consume: " + consumedSamples + " of " + totalSamples);
     }
+    checkRanks(microBatchSize, dataParallelRank, dataParallelSize);
+    this.totalSamples = totalSamples;
+    this.microBatchSize = microBatchSize;
+    this.dataParallelRank = dataParallelRank;
+    this.samplesPerStep = (long) microBatchSize * dataParallelSize;
+    this.dropLast = dropLast;
+    this.next = consumedSamples;
+  }
+
+  /** Checks what all samplers are given. */
+  static void checkRanks(int microBatchSize, int dataParallelRank, int dataParallelSize) {
     if (microBatchSize <= 0) {
       throw new IllegalArgumentException("microBatchSize must be positive: " + microBatchSize);
     }
@@ -48,16 +82,12 @@ public final class PretrainingSampler implements Iterator<long[]> {
       throw new IllegalArgumentException(
           "dataParallelRank must be in 0.." + (dataParallelSize - 1) + ": " + dataParallelRank);
     }
-    this.totalSamples = totalSamples;
-    this.microBatchSize = microBatchSize;
-    this.dataParallelRank = dataParallelRank;
-    this.samplesPerStep = (long) microBatchSize * dataParallelSize;
-    this.next = consumedSamples;
   }
 
   @Override
   public boolean hasNext() {
-    return samplesPerStep <= totalSamples - next;
+    long left = totalSamples - next;
+    return dropLast ? samplesPerStep <= left : left > 0;
   }
 
   /** The dataset indices of this rank's next micro-batch. */
@@ -66,12 +96,12 @@ public final class PretrainingSampler implements Iterator<long[]> {
     if (!hasNext()) {
       throw new NoSuchElementException("all " + totalSamples + " samples are consumed");
     }
-    long[] indices = new long[microBatchSize];
     long first = next + (long) dataParallelRank * microBatchSize;
-    for (int i = 0; i < microBatchSize; i++) {
+    long[] indices = new long[(int) Math.max(0, Math.min(microBatchSize, totalSamples - first))];
+    for (int i = 0; i < indices.length; i++) {
       indices[i] = first + i;
     }
-    next += samplesPerStep;
+    next = Math.min(totalSamples, next + samplesPerStep);
     return indices;
   }
 

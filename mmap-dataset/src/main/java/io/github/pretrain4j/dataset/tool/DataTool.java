@@ -50,6 +50,8 @@ public final class DataTool implements ToolProvider {
             .addSubcommand(new VerifyCommand(out))
             .addSubcommand(new RepairCommand(out))
             .addSubcommand(new DumpCommand(out))
+            .addSubcommand(new ExplainCommand(out))
+            .addSubcommand(new PlanCommand(out))
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true);

@@ -294,7 +294,7 @@ class GptDatasetTest {
       assertEquals(file, e.file());
     }
     Random random = new Random(2);
-    for (int flip = 0; flip < 200; flip++) {
+    for (int flip = 0; flip < 100; flip++) {
       int bit = random.nextInt(8 * bytes.length);
       byte[] damaged = bytes.clone();
       damaged[bit / 8] ^= (byte) (1 << (bit % 8));
