@@ -12,6 +12,7 @@ import io.github.pretrain4j.checkpoint.PickleObject.PyList;
 import io.github.pretrain4j.checkpoint.PickleObject.PyString;
 import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
+import io.github.pretrain4j.dataset.gpt.DataLedger;
 import io.github.pretrain4j.nn.LanguageModel;
 import io.github.pretrain4j.nn.WeightLoading;
 import io.github.pretrain4j.optim.AdamW;
@@ -153,10 +154,37 @@ final class CheckpointLoader implements AutoCloseable {
   }
 
   /** Where the run stands after loading. */
-  TrainData.Position position() {
+  TrainData.Position position() throws IOException {
     return weightsOnly
         ? TrainData.Position.START
-        : new TrainData.Position(checkpoint.iteration(), argument("consumed_valid_samples"));
+        : new TrainData.Position(
+            checkpoint.iteration(),
+            argument("consumed_train_samples"),
+            argument("consumed_valid_samples"),
+            ledger());
+  }
+
+  /** What the run has consumed; null in a checkpoint of Megatron's, or of a cyclic order. */
+  private @Nullable DataLedger ledger() throws IOException {
+    PickleObject saved = checkpoint.extraState(CheckpointSaver.LEDGER);
+    if (saved == null) {
+      return null;
+    }
+    if (!(saved instanceof PyString json)) {
+      throw corrupt(CheckpointSaver.LEDGER, "text", saved.getClass().getSimpleName());
+    }
+    DataLedger ledger = DataLedger.parse(json.value(), directory());
+    DataLedger.Position position = ledger.position();
+    long consumed = argument("consumed_train_samples");
+    if (position == null
+        || position.iteration() != checkpoint.iteration()
+        || position.samples() != consumed) {
+      throw corrupt(
+          CheckpointSaver.LEDGER,
+          consumed + " samples in " + checkpoint.iteration() + " iterations",
+          position == null ? "no position" : position.samples() + " in " + position.iteration());
+    }
+    return ledger;
   }
 
   /** Fills the model. */

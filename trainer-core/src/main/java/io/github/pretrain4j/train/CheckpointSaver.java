@@ -11,6 +11,7 @@ import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpointWriter;
+import io.github.pretrain4j.dataset.gpt.DataLedger;
 import io.github.pretrain4j.model.MegatronArguments;
 import io.github.pretrain4j.nn.LanguageModel;
 import io.github.pretrain4j.optim.AdamW;
@@ -43,9 +44,16 @@ import org.jspecify.annotations.Nullable;
  * opt_param_scheduler  {max_lr, lr_warmup_steps, num_steps, …}
  * rng_state            see RandomState
  * num_floating_point_operations_so_far
+ * data_ledger          which data was consumed, as JSON: see DataLedger; ours alone, Megatron passes over it
  * </pre>
+ *
+ * <p>The ledger of the newest checkpoint also lies beside the tracker, as {@value #LEDGER_FILE}.
  */
 final class CheckpointSaver {
+  /** Where the checkpoint keeps what data was consumed. */
+  static final String LEDGER = "data_ledger";
+
+  private static final String LEDGER_FILE = "data-ledger.json";
   private static final String STEP_KEY = "optimizer/step/";
   private static final String EXP_AVG_KEY = "optimizer/exp_avg/";
   private static final String EXP_AVG_SQ_KEY = "optimizer/exp_avg_sq/";
@@ -66,8 +74,12 @@ final class CheckpointSaver {
     this.random = new RandomState(config.run().seed());
   }
 
-  /** Writes {@code iter_…} into {@code root} and moves the tracker to it. */
-  Path save(Path root, TrainState state) throws IOException {
+  /**
+   * Writes {@code iter_…} into {@code root} and moves the tracker to it.
+   *
+   * @param ledger what data was consumed, if that can be told
+   */
+  Path save(Path root, TrainState state, @Nullable DataLedger ledger) throws IOException {
     Map<String, PickleObject> extra = new LinkedHashMap<>();
     if (!config.checkpoint().noSaveOptim()) {
       extra.put("optimizer", optimizerState());
@@ -78,6 +90,18 @@ final class CheckpointSaver {
     }
     extra.put(
         "num_floating_point_operations_so_far", PickleObject.of(state.floatingPointOperations()));
+    if (ledger != null) {
+      extra.put(LEDGER, PickleObject.of(ledger.json()));
+    }
+    Path directory = write(root, state, extra);
+    if (ledger != null) {
+      ledger.write(root.resolve(LEDGER_FILE));
+    }
+    return directory;
+  }
+
+  private Path write(Path root, TrainState state, Map<String, PickleObject> extra)
+      throws IOException {
     try (TensorSource weights = new Weights(model)) {
       return MegatronCheckpointWriter.create(root)
           .iteration(state.iteration())

@@ -1,7 +1,7 @@
 package io.github.pretrain4j.train;
 
-import io.github.pretrain4j.dataset.gpt.GptDataset;
 import io.github.pretrain4j.dataset.gpt.GptSample;
+import io.github.pretrain4j.dataset.gpt.SampleDataset;
 import io.github.pretrain4j.tensor.TokenBatch;
 import java.io.IOException;
 
@@ -19,10 +19,9 @@ record SampleBatch(TokenBatch tokens, int[] labelsBT, float[] lossMaskBT, double
    * Reads samples.
    *
    * @param vocabularyRows ids from here on are not the model's
-   * @param origin of the dataset, for messages
    * @throws IllegalArgumentException if a sample holds an id the model does not have
    */
-  static SampleBatch read(GptDataset dataset, long[] indices, int vocabularyRows, String origin)
+  static SampleBatch read(SampleDataset dataset, long[] indices, int vocabularyRows)
       throws IOException {
     GptSample first = dataset.sample(indices[0]);
     int length = first.tokens().length;
@@ -39,9 +38,9 @@ record SampleBatch(TokenBatch tokens, int[] labelsBT, float[] lossMaskBT, double
     }
     double maskSum = 0;
     for (int i = 0; i < tokens.length; i++) {
-      requireId(tokens[i], vocabularyRows, origin, indices[i / length]);
+      requireId(tokens[i], vocabularyRows, dataset, indices[i / length]);
       if (mask[i] != 0) {
-        requireId(labels[i], vocabularyRows, origin, indices[i / length]);
+        requireId(labels[i], vocabularyRows, dataset, indices[i / length]);
       }
       maskSum += mask[i];
     }
@@ -49,11 +48,12 @@ record SampleBatch(TokenBatch tokens, int[] labelsBT, float[] lossMaskBT, double
         new TokenBatch(indices.length, length, tokens, positions), labels, mask, maskSum);
   }
 
-  private static void requireId(int id, int vocabularyRows, String origin, long sample) {
+  private static void requireId(int id, int vocabularyRows, SampleDataset dataset, long sample)
+      throws IOException {
     if (id < 0 || id >= vocabularyRows) {
       throw new IllegalArgumentException(
           "%s: sample %d holds the id %d, the model's vocabulary ends at %d: the data was made with another tokenizer"
-              .formatted(origin, sample, id, vocabularyRows));
+              .formatted(dataset.origin(sample).prefix(), sample, id, vocabularyRows));
     }
   }
 

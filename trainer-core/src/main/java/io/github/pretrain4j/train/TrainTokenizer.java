@@ -1,5 +1,6 @@
 package io.github.pretrain4j.train;
 
+import io.github.pretrain4j.dataset.TokenizerIdentity;
 import io.github.pretrain4j.dataset.gpt.GptDatasetConfig;
 import io.github.pretrain4j.dataset.gpt.TokenizerDescription;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
@@ -15,10 +16,16 @@ import java.util.Objects;
  * @param vocabularySize number of ids
  * @param eodId ends a document
  * @param description names the index caches as Megatron does
+ * @param identity tells it from others
  * @param origin for messages
  */
 record TrainTokenizer(
-    int vocabularySize, int eodId, int padId, TokenizerDescription description, String origin) {
+    int vocabularySize,
+    int eodId,
+    int padId,
+    TokenizerDescription description,
+    TokenizerIdentity identity,
+    String origin) {
 
   /** Opens {@code tokenizer_model}, or takes {@code vocab_size} at its word for a NullTokenizer. */
   static TrainTokenizer open(DataOptions data, ModelOptions model) throws IOException {
@@ -26,13 +33,13 @@ record TrainTokenizer(
     if (type == MegatronTokenizerType.NULL) {
       int size = Objects.requireNonNull(model.vocabSize(), "checked by TrainConfig");
       return of(
-          MegatronTokenizer.open(MegatronTokenizerConfig.ofNull(size)),
+          MegatronTokenizerConfig.ofNull(size),
           TokenizerDescription.nullTokenizer(size),
           type.option());
     }
     Path file = Objects.requireNonNull(data.tokenizerModel(), "checked by TrainConfig");
     return of(
-        MegatronTokenizer.open(MegatronTokenizerConfig.of(type, file)),
+        MegatronTokenizerConfig.of(type, file),
         type == MegatronTokenizerType.HUGGING_FACE
             ? TokenizerDescription.huggingFace(file.toString())
             : TokenizerDescription.sentencePiece(file.toString()),
@@ -40,7 +47,9 @@ record TrainTokenizer(
   }
 
   private static TrainTokenizer of(
-      MegatronTokenizer tokenizer, TokenizerDescription description, String origin) {
+      MegatronTokenizerConfig config, TokenizerDescription description, String origin)
+      throws IOException {
+    MegatronTokenizer tokenizer = MegatronTokenizer.open(config);
     int eod;
     try {
       eod = tokenizer.eodId();
@@ -49,6 +58,11 @@ record TrainTokenizer(
           origin + ": the tokenizer has no end-of-document id: " + e.getMessage(), e);
     }
     return new TrainTokenizer(
-        tokenizer.vocabularySize(), eod, GptDatasetConfig.NO_PAD, description, origin);
+        tokenizer.vocabularySize(),
+        eod,
+        GptDatasetConfig.NO_PAD,
+        description,
+        TokenizerFingerprint.of(config, tokenizer),
+        origin);
   }
 }

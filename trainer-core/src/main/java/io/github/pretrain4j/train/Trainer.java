@@ -414,7 +414,7 @@ public final class Trainer implements AutoCloseable {
     }
     long start = System.nanoTime();
     report(new Milestone.Saving(root, state.iteration()));
-    lastCheckpoint = saver.save(root, state);
+    lastCheckpoint = saver.save(root, state, data.ledger(state.iteration()));
     lastSaved = state.iteration();
     report(
         new Milestone.Saved(root, state.iteration(), Duration.ofNanos(System.nanoTime() - start)));

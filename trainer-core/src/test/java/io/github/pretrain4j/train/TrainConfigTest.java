@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -156,7 +157,7 @@ final class TrainConfigTest {
             "hidden_size is missing",
             "normalization must be given as RMSNorm",
             "attention_dropout must be 0, is 0.1",
-            "data_path must be one prefix",
+            "the data must be named once",
             "seq_length must be given and positive",
             "global_batch_size 8 is not a multiple of micro_batch_size 3",
             "exactly one of train_iters and train_samples",
@@ -166,6 +167,33 @@ final class TrainConfigTest {
             "tokenizer_type Llama2Tokenizer needs tokenizer_model")) {
       assertTrue(message.contains(part), () -> part + "\nis not in\n" + message);
     }
+  }
+
+  @Test
+  void takesMegatronsWaysToNameTheData() {
+    Map<String, Object> options = TinyTraining.options(Path.of("d"), Path.of("s"));
+    options.put("data_path", List.of("30", "a", "70", "b"));
+    TrainConfig.of(options);
+    assertDataFault(options, "no weight", "data_path", List.of("x", "a", "70", "b"));
+    assertDataFault(options, "given: data_path; data_args_path", "data_args_path", "f");
+    assertDataFault(options, "given: data_path; train_data_path", "train_data_path", List.of("a"));
+    assertDataFault(options, "dataloader_type must be one of", "dataloader_type", "external");
+    assertDataFault(options, "must not be negative", "mid_level_dataset_surplus", -0.1);
+    options.put("dataloader_type", "cyclic");
+    assertDataFault(options, "change_blend needs", "change_blend", true);
+    options.put("data_path", List.of());
+    options.put("valid_data_path", List.of("v"));
+    options.put("train_data_path", List.of("30", "a", "70", "b"));
+    TrainConfig.of(options);
+  }
+
+  private static void assertDataFault(
+      Map<String, Object> options, String part, String name, Object value) {
+    Map<String, Object> faulty = new LinkedHashMap<>(options);
+    faulty.put(name, value);
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> TrainConfig.of(faulty));
+    assertTrue(String.valueOf(e.getMessage()).contains(part), e::getMessage);
   }
 
   @Test
@@ -222,7 +250,7 @@ final class TrainConfigTest {
     assertMessage("option rotary_percent of Megatron is not", "--rotary-percent", "0.5");
     assertMessage("option distributed_backend", "--distributed-backend", "gloo");
     assertMessage("option window_size of Megatron is not supported yet", "--window-size", "9,0");
-    assertMessage("option train_data_path of Megatron", "--train-data-path", "x");
+    assertMessage("option mock_data of Megatron", "--mock-data");
     assertMessage("--num-workers needs a value", "--num-workers");
     String message = assertMessage("unknown option frobnicate", "--frobnicate");
     assertFalse(message.contains("did you mean"), message);

@@ -186,6 +186,18 @@ public record Blend(List<Member> members) {
     return stripped.isEmpty() ? List.of() : List.of(stripped.split("\\s+"));
   }
 
+  /** What {@link #parse} reads as this. */
+  public List<String> arguments() {
+    List<String> arguments = new ArrayList<>();
+    for (Member member : members) {
+      if (member.weight() != null) {
+        arguments.add(member.weight().toString());
+      }
+      arguments.add(member.prefix());
+    }
+    return arguments;
+  }
+
   /** Whether the members have weights. */
   public boolean isWeighted() {
     return members.get(0).weight() != null;

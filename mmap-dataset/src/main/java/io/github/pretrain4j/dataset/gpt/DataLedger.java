@@ -1,6 +1,9 @@
 package io.github.pretrain4j.dataset.gpt;
 
+import io.github.pretrain4j.dataset.storage.FileCommit;
+import io.github.pretrain4j.dataset.storage.PendingFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -308,5 +311,14 @@ public record DataLedger(
   /** Reads a file of {@link #json}. */
   public static DataLedger read(Path file) throws IOException {
     return parse(Files.readString(file), file);
+  }
+
+  /** Writes {@link #json} into a file, which appears complete or not at all. */
+  public void write(Path file) throws IOException {
+    try (PendingFile pending = PendingFile.create(file)) {
+      pending.put(json().getBytes(StandardCharsets.UTF_8));
+      pending.seal();
+      FileCommit.replace(List.of(pending));
+    }
   }
 }

@@ -28,6 +28,9 @@ public final class GptDataset implements SampleDataset {
   /** In place of a number of samples: as many as one epoch has. */
   public static final long ONE_EPOCH = -1;
 
+  /** In place of a number of samples: the split is not wanted. */
+  public static final long NOT_WANTED = -2;
+
   static final int TRAIN = 0;
   static final int VALID = 1;
   static final int TEST = 2;

@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  *     all of it</td></tr>
  * </table>
  *
- * <p>A split is null if it has no blend or no share, or if no samples of it are asked for and one
- * of its datasets has too few tokens for one.
+ * <p>A split is null if it is {@link GptDataset#NOT_WANTED}, has no blend or no share, or if no
+ * samples of it are asked for and one of its datasets has too few tokens for one.
  */
 public record SampleSplits(
     @Nullable SampleDataset train, @Nullable SampleDataset valid, @Nullable SampleDataset test)
@@ -169,6 +169,9 @@ public record SampleSplits(
       int split,
       long samples)
       throws IOException {
+    if (samples == GptDataset.NOT_WANTED) {
+      return null;
+    }
     if (samples < GptDataset.ONE_EPOCH) {
       throw new IllegalArgumentException(NAMES.get(split) + " samples: " + samples);
     }
