@@ -41,11 +41,11 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 public class DatasetReadBenchmark {
-  private static final int WINDOW = 1025;
+  private static final int WINDOW = 2049;
   private static final int WINDOWS_PER_CALL = 64;
   private static final int TOKENS_PER_CALL = WINDOWS_PER_CALL * WINDOW;
 
-  /** Sequences of the dataset, of 1025 to 4096 tokens of two bytes. */
+  /** Sequences of the dataset, of 2049 to 8192 tokens of two bytes. */
   @Param("4096")
   public int sequences;
 
@@ -84,7 +84,7 @@ public class DatasetReadBenchmark {
       long first = 0;
       try (IndexedDatasetWriter writer = IndexedDatasetWriter.create(prefix, TokenType.UINT16)) {
         for (int i = 0; i < sequences; i++) {
-          int[] sequence = random.ints(random.nextInt(WINDOW, 4097), 0, 32000).toArray();
+          int[] sequence = random.ints(random.nextInt(WINDOW, 8193), 0, 32000).toArray();
           int offset = random.nextInt(sequence.length - WINDOW + 1);
           drawn[i] = new Window(i, offset, (first + offset) * Short.BYTES);
           writer.addSequence(sequence, 0, sequence.length);

@@ -27,7 +27,7 @@
  * 34           4 S      i32   length of each sequence, in tokens
  * 34 +  4 S    8 S      i64   pointer of each sequence: its first byte in the .bin
  * 34 + 12 S    8 (D+1)  i64   first sequence of each document, then S
- * end of that  S        i8    mode of each sequence; multimodal datasets only, not read here
+ * end of that  S        i8    mode of each sequence; multimodal datasets only, as the size tells
  * </pre>
  *
  * <p>Pointers start at 0, each is the one before plus that sequence's bytes, and the last sequence
@@ -39,7 +39,10 @@
  *
  * <ul>
  *   <li>{@code storage}: bytes and files; knows nothing of datasets.
- *   <li>This package: the two files, {@code IndexHeader} and {@code TokenType}.
+ *   <li>This package: the two files. {@code IndexedDataset}, {@code TokenSpan} and {@code
+ *       IndexedDatasetWriter} read and write; {@code DatasetMerger}, {@code DatasetSplitter} and
+ *       {@code DatasetStatistics} work on whole datasets; {@code DatasetVerifier} lists what is
+ *       wrong, {@code DatasetRepair} mends what can be; {@code DatasetMetadata} is the sidecar.
  *   <li>{@code preprocess}: JSONL to datasets.
  *   <li>{@code gpt}: datasets to samples.
  * </ul>

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pretrain4j.dataset.storage.MappedFile;
 import io.github.pretrain4j.dataset.storage.PendingFile;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -16,6 +17,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -25,6 +27,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -283,6 +286,78 @@ class IndexedDatasetTest {
       assertThrows(FileSystemException.class, file::seal);
     }
     assertEquals(List.of(), names());
+  }
+
+  @Test
+  void aFullDiskStopsACopyByTheOperatingSystem() throws IOException {
+    Path full = Path.of("/dev/full");
+    if (!Files.exists(full)) {
+      return;
+    }
+    Path source = Files.write(temporary.resolve("source"), new byte[1 << 17]);
+    Path link = Files.createSymbolicLink(temporary.resolve("full"), full);
+    try (PendingFile file = PendingFile.open(temporary.resolve("x.bin"), link);
+        FileChannel channel = FileChannel.open(source)) {
+      FileSystemException e =
+          assertThrows(
+              FileSystemException.class, () -> file.transferFrom(channel, 0, channel.size()));
+      assertTrue(e.getMessage().contains("x.bin: cannot write at byte 0"), e.getMessage());
+      assertThrows(FileSystemException.class, file::seal);
+    }
+    assertEquals(List.of("source"), names());
+  }
+
+  /** A directory in which nobody can make a file, whoever runs this. */
+  @Test
+  void whereNothingCanBeWrittenEveryOperationSaysSo() throws IOException {
+    Path closed = Path.of("/proc/self");
+    if (!Files.isDirectory(closed)) {
+      return;
+    }
+    Path prefix = temporary.resolve("x");
+    try (IndexedDatasetWriter writer = IndexedDatasetWriter.create(prefix, TokenType.UINT16)) {
+      writer.addDocument(new int[] {1, 2}, new int[] {2});
+      writer.finish();
+    }
+    List<String> before = names();
+    Path output = closed.resolve("out");
+    for (Executable operation :
+        List.<Executable>of(
+            () -> IndexedDatasetWriter.create(output, TokenType.UINT16),
+            () -> DatasetMerger.merge(List.of(prefix), output, OpenOptions.Modes.DETECT),
+            () -> DatasetSplitter.head(prefix, output, 1),
+            () -> DatasetSplitter.split(prefix, List.of(temporary.resolve("a"), output)))) {
+      FileSystemException e = assertThrows(FileSystemException.class, operation);
+      assertTrue(e.getMessage().contains("out.bin: cannot write"), e.getMessage());
+    }
+    Path none = temporary.resolve("none").resolve("out");
+    FileSystemException e =
+        assertThrows(FileSystemException.class, () -> DatasetSplitter.head(prefix, none, 1));
+    assertTrue(e.getMessage().contains("its directory does not exist"), e.getMessage());
+    assertEquals(before, names());
+  }
+
+  /** The hash is that of the whole file, whoever copied what. */
+  @Test
+  void hashesWhatWasTransferred() throws Exception {
+    byte[] bytes = new byte[300_000];
+    new Random(1).nextBytes(bytes);
+    Path source = Files.write(temporary.resolve("source"), bytes);
+    try (PendingFile file = PendingFile.create(temporary.resolve("copy"));
+        FileChannel channel = FileChannel.open(source)) {
+      file.put(bytes, 0, 1000);
+      file.transferFrom(channel, 1000, 200_000);
+      file.put(ByteBuffer.wrap(bytes, 201_000, 99_000));
+      String expected =
+          HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+      assertEquals(expected, file.sha256SoFar());
+      assertEquals(expected, file.seal());
+      assertEquals(-1, Files.mismatch(source, file.path()));
+    }
+    try (PendingFile file = PendingFile.create(temporary.resolve("copy"));
+        FileChannel channel = FileChannel.open(source)) {
+      assertThrows(EOFException.class, () -> file.transferFrom(channel, 299_000, 2000));
+    }
   }
 
   /** With small chunks, every value meets every kind of chunk border. */

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -42,14 +41,15 @@ public final class MappedFile implements RandomAccessBytes {
 
   /** For tests: with chunks of {@code 1 << chunkShift} bytes. */
   public static MappedFile open(Path path, int chunkShift) throws IOException {
-    if (!Files.exists(path)) {
-      throw new NoSuchFileException(path.toString(), null, "no such file");
-    }
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       long size = channel.size();
       long chunkBytes = 1L << chunkShift;
       if (size <= SMALL_BYTES && size <= chunkBytes) {
-        ByteBuffer small = ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer small = ByteBuffer.allocate((int) size).order(ByteOrder.LITTLE_ENDIAN);
+        while (small.hasRemaining() && channel.read(small) >= 0) {
+          // one call is enough, unless the file is being written
+        }
+        small.flip();
         return new MappedFile(path, small.limit(), chunkShift, new ByteBuffer[] {small});
       }
       ByteBuffer[] chunks = new ByteBuffer[Math.toIntExact((size + chunkBytes - 1) >> chunkShift)];
@@ -62,6 +62,10 @@ public final class MappedFile implements RandomAccessBytes {
                 .order(ByteOrder.LITTLE_ENDIAN);
       }
       return new MappedFile(path, size, chunkShift, chunks);
+    } catch (NoSuchFileException e) {
+      NoSuchFileException missing = new NoSuchFileException(path.toString(), null, "no such file");
+      missing.initCause(e);
+      throw missing;
     }
   }
 
