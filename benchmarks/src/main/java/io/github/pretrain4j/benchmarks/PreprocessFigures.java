@@ -29,9 +29,9 @@ import java.util.stream.Stream;
  * java -cp benchmarks.jar io.github.pretrain4j.benchmarks.PreprocessFigures MODEL WORKERS KEYS INPUT...
  * </pre>
  *
- * <p>{@code KEYS} are joined by commas. The first pass is in a new JVM, the last has an encoder that
- * gives no ids: what its workers take is the scanning of JSON. Outputs go to a temporary directory
- * and are deleted.
+ * <p>{@code KEYS} are joined by commas. The first pass is in a new JVM, the last has an encoder
+ * that gives no ids: what its workers take is the scanning of JSON. Outputs go to a temporary
+ * directory and are deleted.
  */
 public final class PreprocessFigures {
   private static final int WARM_PASSES = 4;
@@ -90,11 +90,7 @@ public final class PreprocessFigures {
     }
 
     @Override
-    public void encode(
-        byte[] utf8,
-        int offset,
-        int length,
-        TokenSink ids) {
+    public void encode(byte[] utf8, int offset, int length, TokenSink ids) {
       buffer.clear();
       encoder.encodeUtf8(utf8, offset, offset + length, buffer);
       ids.add(buffer.reserve(0), 0, buffer.length());
@@ -117,8 +113,7 @@ public final class PreprocessFigures {
     StringBuilder shares = new StringBuilder();
     cpuOfThread.forEach(
         (who, nanos) -> shares.append(String.format(Locale.ROOT, ", %s %.2f", who, nanos / 1e9)));
-    long tokens =
-        report.outputs().stream().mapToLong(Preprocessor.Output::tokens).sum();
+    long tokens = report.outputs().stream().mapToLong(Preprocessor.Output::tokens).sum();
     out.printf(
         Locale.ROOT,
         "%-7s %.1f MB/s, %.0f documents/s; %.1f MB per CPU-second; %d tokens;"
@@ -142,8 +137,7 @@ public final class PreprocessFigures {
     for (ThreadInfo info : threads.getThreadInfo(threads.getAllThreadIds())) {
       if (info != null && info.getThreadName().startsWith(THREADS)) {
         long nanos = threads.getThreadCpuTime(info.getThreadId());
-        cpuOfThread.put(
-            info.getThreadName().substring(THREADS.length()), Math.max(nanos, 0));
+        cpuOfThread.put(info.getThreadName().substring(THREADS.length()), Math.max(nanos, 0));
       }
     }
   }

@@ -11,7 +11,8 @@
  * </pre>
  *
  * <p>{@code EncodeFigures} is a program of its own for what JMH does not measure: an encoder's
- * first pass, bytes per CPU-second and per token, load time.
+ * first pass, bytes per CPU-second and per token, load time. {@code PreprocessFigures} is another,
+ * for what each thread of preprocessing costs.
  *
  * <p>Text, datasets, models and weights are generated from fixed seeds; no benchmark needs a file.
  * {@code BenchmarkSmokeTest} runs each class once and lists them all. How to run them: {@code
