@@ -397,6 +397,67 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     documentedSequenceCount = sequenceCount;
   }
 
+  /** Something to do now and then while much is copied. */
+  @FunctionalInterface
+  public interface Step {
+    /** Does it. */
+    void run() throws IOException;
+  }
+
+  /**
+   * Appends everything that other writers, which are not sealed yet and of this token type, have
+   * been given. What this one has already must be the beginning of just that, down to a half-copied
+   * file, so an interrupted copy is gone on with by the same call.
+   *
+   * @param step is run after every piece
+   */
+  public void appendWritten(List<IndexedDatasetWriter> parts, Step step) throws IOException {
+    requireOpen();
+    byte[] bytes = new byte[COPY_BYTES];
+    long dataBase = 0;
+    long lengthsBase = 0;
+    for (IndexedDatasetWriter part : parts) {
+      if (part.type != type || part.modes != null || modes != null) {
+        throw new IllegalArgumentException("only datasets of one token type, and without modes");
+      }
+      appendWritten(part.data, dataBase, data, bytes, step);
+      appendWritten(part.lengths, lengthsBase, lengths, bytes, step);
+      dataBase += part.data.bytes();
+      lengthsBase += part.lengths.bytes();
+    }
+    sequenceCount = lengths.bytes() / Integer.BYTES;
+    documentedSequenceCount = sequenceCount;
+    long documentsBase = 0;
+    long sequencesBase = 0;
+    for (IndexedDatasetWriter part : parts) {
+      part.documents.flush();
+      while (documentCount < documentsBase + part.documentCount) {
+        long d = documentCount - documentsBase;
+        int some = (int) Math.min(COPY_BYTES / Long.BYTES, part.documentCount - d);
+        ByteBuffer entries = ByteBuffer.wrap(bytes, 0, some * Long.BYTES);
+        part.documents.readBack((d + 1) * Long.BYTES, entries);
+        entries.flip().order(ByteOrder.LITTLE_ENDIAN);
+        while (entries.hasRemaining()) {
+          documents.putLong(sequencesBase + entries.getLong());
+        }
+        documentCount += some;
+        step.run();
+      }
+      documentsBase += part.documentCount;
+      sequencesBase += part.sequenceCount;
+    }
+  }
+
+  /** Appends a file to another that holds {@code base} bytes and perhaps some of these. */
+  private static void appendWritten(
+      PendingFile from, long base, PendingFile to, byte[] bytes, Step step) throws IOException {
+    from.flush();
+    for (long at = to.bytes() - base; at < from.bytes(); at = to.bytes() - base) {
+      to.put(bytes, 0, readBack(from, at, bytes).limit());
+      step.run();
+    }
+  }
+
   /**
    * Makes the dataset appear under its name. Nothing can be added afterwards.
    *

@@ -142,8 +142,10 @@ class PreprocessToolTest {
         List.of(
             "ab_text_document.bin",
             "ab_text_document.idx",
+            "ab_text_document.meta.json",
             "ab_title_document.bin",
-            "ab_title_document.idx"),
+            "ab_title_document.idx",
+            "ab_title_document.meta.json"),
         outputs("ab_"));
     assertTrue(out.toString().startsWith("2 documents,"), out.toString());
   }

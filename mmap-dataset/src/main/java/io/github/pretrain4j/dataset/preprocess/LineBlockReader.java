@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,7 @@ final class LineBlockReader implements Closeable {
   private int nextInput;
   private @Nullable OpenInput input;
   private InputPosition start;
+  private @Nullable String prefixSha256;
   private long byteOffset; // of carried[0] in the input
   private long linesBefore;
   private long rawBytes; // of the inputs before
@@ -32,8 +34,16 @@ final class LineBlockReader implements Closeable {
    * @param blockBytes bytes of a block
    * @param maxLineBytes bytes of a line at most
    * @param from where to start
+   * @param prefixSha256 what comes before the start in the same input must have this SHA-256, in
+   *     hex; or null to take what is there
    */
-  LineBlockReader(InputList inputs, int blockBytes, int maxLineBytes, InputPosition from) {
+  LineBlockReader(
+      InputList inputs,
+      int blockBytes,
+      int maxLineBytes,
+      InputPosition from,
+      @Nullable String prefixSha256) {
+    this.prefixSha256 = prefixSha256;
     this.inputs = inputs;
     this.blockBytes = blockBytes;
     this.maxLineBytes = Math.max(blockBytes, maxLineBytes);
@@ -81,19 +91,34 @@ final class LineBlockReader implements Closeable {
     while (left > 0) {
       int read = current.read(bytes, 0, (int) Math.min(left, bytes.length));
       if (read < 0) {
-        throw new IOException(
-            inputs.file(nextInput - 1)
-                + ": expected at least "
-                + start.byteOffset()
-                + " bytes, found "
-                + (start.byteOffset() - left));
+        throw new UnresumableException(
+            inputs.file(nextInput - 1),
+            "size",
+            "at least " + start.byteOffset() + " bytes",
+            start.byteOffset() - left);
       }
       digest.update(bytes, 0, read);
       left -= read;
     }
+    requireSamePrefix();
     byteOffset = start.byteOffset();
     linesBefore = start.lineNumber();
     start = InputPosition.START;
+  }
+
+  private void requireSamePrefix() throws UnresumableException {
+    String expected = prefixSha256;
+    prefixSha256 = null;
+    if (expected != null) {
+      String found = HexFormat.of().formatHex(digestSoFar());
+      if (!found.equals(expected)) {
+        throw new UnresumableException(
+            inputs.file(nextInput - 1),
+            "SHA-256 of its first " + start.byteOffset() + " bytes",
+            expected,
+            found);
+      }
+    }
   }
 
   private void fill(OpenInput current, LineBlock block)

@@ -42,6 +42,7 @@ final class PreprocessPipeline implements AutoCloseable {
 
   private final InputList inputs;
   private final InputPosition from;
+  private final @Nullable String prefixSha256;
   private final int maxBytesUnderWay;
   private final Semaphore bytesUnderWay;
   private final BlockingQueue<EncodedBlock> free;
@@ -58,7 +59,9 @@ final class PreprocessPipeline implements AutoCloseable {
       EncodeOptions options,
       TokenEncoder.Factory encoders,
       int workers,
-      InputPosition from) {
+      InputPosition from,
+      @Nullable String prefixSha256) {
+    this.prefixSha256 = prefixSha256;
     this.inputs = inputs;
     this.from = from;
     long heap = Runtime.getRuntime().maxMemory();
@@ -87,14 +90,18 @@ final class PreprocessPipeline implements AutoCloseable {
    *
    * @param workers threads that parse and encode
    * @param from where to start; what comes before it in the same input is read for the digest only
+   * @param prefixSha256 what that must hash to, or {@link #next} is an {@link
+   *     UnresumableException}; null to take what is there
    */
   static PreprocessPipeline start(
       InputList inputs,
       EncodeOptions options,
       TokenEncoder.Factory encoders,
       int workers,
-      InputPosition from) {
-    PreprocessPipeline pipeline = new PreprocessPipeline(inputs, options, encoders, workers, from);
+      InputPosition from,
+      @Nullable String prefixSha256) {
+    PreprocessPipeline pipeline =
+        new PreprocessPipeline(inputs, options, encoders, workers, from, prefixSha256);
     for (Thread thread : pipeline.threads) {
       thread.setDaemon(true);
       thread.start();
@@ -115,7 +122,8 @@ final class PreprocessPipeline implements AutoCloseable {
   // ---- the reader's thread
 
   private void read(int maxLineBytes) {
-    try (LineBlockReader reader = new LineBlockReader(inputs, BLOCK_BYTES, maxLineBytes, from)) {
+    try (LineBlockReader reader =
+        new LineBlockReader(inputs, BLOCK_BYTES, maxLineBytes, from, prefixSha256)) {
       while (true) {
         EncodedBlock block = free.take();
         if (!reader.next(block.lines)) {

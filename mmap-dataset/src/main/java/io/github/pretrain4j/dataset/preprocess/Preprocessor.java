@@ -1,15 +1,12 @@
 package io.github.pretrain4j.dataset.preprocess;
 
 import io.github.pretrain4j.dataset.IndexedDataset;
-import io.github.pretrain4j.dataset.IndexedDatasetWriter;
 import io.github.pretrain4j.dataset.TokenType;
 import io.github.pretrain4j.dataset.TokenizerIdentity;
+import io.github.pretrain4j.dataset.sentences.SentenceSplitter;
 import io.github.pretrain4j.dataset.storage.FileCommit;
-import io.github.pretrain4j.dataset.storage.PendingFile;
-import io.github.pretrain4j.dataset.storage.Scope;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * the order of the input. The text under way is limited to a fraction of the heap.
  */
 public final class Preprocessor {
+  /** What sidecars and journals say of the program that wrote them; changes with the bytes. */
+  static final String TOOL = "pretrain4j 0.1.0";
+
   private Preprocessor() {}
 
   /**
@@ -42,6 +42,7 @@ public final class Preprocessor {
    * @param badLines what becomes of a line that cannot become a document
    * @param maxBad how many such lines may be left out before the run ends
    * @param partitions how lines are dealt out
+   * @param sentences how texts are cut into sentences, or null to leave them whole
    * @param tokenizer what the sidecars say of the tokenizer, or null for nothing
    * @param restart whether what an earlier run left to resume is deleted first
    */
@@ -56,6 +57,7 @@ public final class Preprocessor {
       BadLinePolicy badLines,
       long maxBad,
       Partitions partitions,
+      @Nullable Sentences sentences,
       @Nullable TokenizerIdentity tokenizer,
       boolean restart) {
     /** Checks and copies. */
@@ -144,6 +146,18 @@ public final class Preprocessor {
       return draft.finish();
     }
 
+    /**
+     * The same with each sentence as a sequence of its own.
+     *
+     * @param name tells this splitter from others, for a later run that is to go on
+     * @param splitter makes the sentences
+     */
+    public Config withSentences(String name, SentenceSplitter splitter) {
+      Draft draft = new Draft(this);
+      draft.sentences = new Sentences(name, splitter);
+      return draft.finish();
+    }
+
     /** The same with this tokenizer named in the sidecars. */
     public Config withTokenizer(TokenizerIdentity identity) {
       Draft draft = new Draft(this);
@@ -158,9 +172,24 @@ public final class Preprocessor {
       return draft.finish();
     }
 
-    /** The prefix of a key's dataset: {@code PREFIX_KEY_document}. */
+    /** What one sequence is, in the names of the datasets: {@code document} or {@code sentence}. */
+    public String level() {
+      return sentences == null ? "document" : "sentence";
+    }
+
+    /** The prefix of a key's dataset: {@code PREFIX_KEY_LEVEL}. */
     public Path datasetPrefix(String key) {
-      return IndexedDataset.withSuffix(outputPrefix, "_" + key + "_document");
+      return IndexedDataset.withSuffix(outputPrefix, "_" + key + "_" + level());
+    }
+
+    /** The prefix of a key's dataset in one of several partitions: {@code PREFIX_I_KEY_LEVEL}. */
+    public Path partitionPrefix(int partition, String key) {
+      return IndexedDataset.withSuffix(outputPrefix, "_" + partition + "_" + key + "_" + level());
+    }
+
+    /** The file that is there while there is something to go on with: {@code PREFIX.journal}. */
+    public Path journalFile() {
+      return IndexedDataset.withSuffix(outputPrefix, ".journal");
     }
 
     /** The values of a config that is being made. */
@@ -175,6 +204,7 @@ public final class Preprocessor {
       private BadLinePolicy badLines = BadLinePolicy.FAIL;
       private long maxBad = Long.MAX_VALUE;
       private Partitions partitions = Partitions.NONE;
+      private @Nullable Sentences sentences;
       private @Nullable TokenizerIdentity tokenizer;
       private boolean restart;
 
@@ -193,6 +223,7 @@ public final class Preprocessor {
         badLines = config.badLines;
         maxBad = config.maxBad;
         partitions = config.partitions;
+        sentences = config.sentences;
         tokenizer = config.tokenizer;
         restart = config.restart;
       }
@@ -209,11 +240,15 @@ public final class Preprocessor {
             badLines,
             maxBad,
             partitions,
+            sentences,
             tokenizer,
             restart);
       }
     }
   }
+
+  /** A way to cut texts into sentences, and a name that tells it from others. */
+  public record Sentences(String name, SentenceSplitter splitter) {}
 
   /** Is told how far the work is, on the thread that called {@link #run}. */
   @FunctionalInterface
@@ -255,114 +290,59 @@ public final class Preprocessor {
       OutputFile index) {}
 
   /**
-   * What was done.
+   * What was done, by this run and those that it went on with.
    *
-   * @param documents lines read
-   * @param inputBytes bytes read
+   * @param documents documents of the datasets: lines that were not left out
+   * @param inputBytes bytes read, decompressed
+   * @param rejected lines left out
    * @param outputs one dataset for each key, in the order of the keys
+   * @param partitions with several partitions, their datasets, by partition and key
    */
-  public record Report(long documents, long inputBytes, List<Output> outputs) {
+  public record Report(
+      long documents,
+      long inputBytes,
+      long rejected,
+      List<Output> outputs,
+      List<Output> partitions) {
     /** Copies. */
     public Report {
       outputs = List.copyOf(outputs);
+      partitions = List.copyOf(partitions);
     }
   }
 
   /**
-   * Encodes all inputs. The outputs appear when everything is written; after a failure nothing new
-   * is there and older files of these names are untouched.
+   * Encodes all inputs, or goes on where an earlier run of this config was stopped. The outputs
+   * appear when everything is written, and until then older files of these names are untouched.
+   *
+   * <p>After a failure nothing new is there if little was done, and otherwise what a later run
+   * needs to go on: the journal, {@link Config#journalFile}, and files named {@code .partial}.
    *
    * @param config what and how
    * @param encoders makes the tokenizer's encoders
    * @param listener is told of progress
-   * @throws MalformedLineException for the first line that is not as it should be
-   * @throws IllegalArgumentException if the encoder gives an id that the token type cannot hold
+   * @throws MalformedLineException for the first line that is not as it should be, unless such
+   *     lines are left out
+   * @throws TooManyBadLinesException if more lines had to be left out than allowed
+   * @throws UnresumableException if an earlier run left something that this one cannot go on with
+   * @throws java.nio.file.FileSystemException if another run is writing to this prefix
+   * @throws IllegalArgumentException if the encoder gives an id that the token type cannot hold, or
+   *     the workers cannot be divided by the partitions
    */
   public static Report run(Config config, TokenEncoder.Factory encoders, ProgressListener listener)
       throws IOException {
-    return run(config, encoders, listener, FileCommit.StepListener.NONE);
+    return run(
+        config, encoders, listener, FileCommit.StepListener.NONE, PreprocessRun.CHECKPOINT_NANOS);
   }
 
-  /** For tests: with a listener to the steps of the commit. */
+  /** For tests: with a listener to the steps of the end, and records more or less often. */
   static Report run(
       Config config,
       TokenEncoder.Factory encoders,
       ProgressListener listener,
-      FileCommit.StepListener commitListener)
+      FileCommit.StepListener steps,
+      long checkpointNanos)
       throws IOException {
-    InputList inputs = InputList.resolve(config.inputs());
-    TokenType type = TokenType.forVocabularySize(config.vocabularySize());
-    Scope opened = new Scope();
-    try {
-      List<IndexedDatasetWriter> writers = new ArrayList<>();
-      for (String key : config.jsonKeys()) {
-        IndexedDatasetWriter writer = IndexedDatasetWriter.create(config.datasetPrefix(key), type);
-        opened.add(writer::close);
-        writers.add(writer);
-      }
-      Progress progress = new Progress();
-      EncodeOptions options =
-          new EncodeOptions(
-              config.jsonKeys(), config.appendEod(), config.eodId(), type, null, true);
-      try (PreprocessPipeline pipeline =
-          PreprocessPipeline.start(
-              inputs, options, encoders, config.workers(), InputPosition.START)) {
-        for (EncodedBlock block = pipeline.next(); block != null; block = pipeline.next()) {
-          for (int key = 0; key < writers.size(); key++) {
-            block.writeTo(key, writers.get(key));
-          }
-          if (block.inputBytes() > 0) {
-            progress.documents += block.documentCount();
-            progress.bytes += block.inputBytes();
-            listener.progress(progress.documents, progress.bytes, inputs.totalBytes());
-          }
-        }
-      }
-      Report report = finish(config, writers, progress, commitListener);
-      opened.close();
-      return report;
-    } catch (IOException | RuntimeException | Error e) {
-      opened.closeAfter(e);
-      throw e;
-    }
-  }
-
-  /** How far the work is. */
-  private static final class Progress {
-    long documents;
-    long bytes;
-  }
-
-  private static Report finish(
-      Config config,
-      List<IndexedDatasetWriter> writers,
-      Progress progress,
-      FileCommit.StepListener commitListener)
-      throws IOException {
-    List<Output> outputs = new ArrayList<>();
-    List<PendingFile> dataFiles = new ArrayList<>();
-    List<PendingFile> indexFiles = new ArrayList<>();
-    for (int i = 0; i < writers.size(); i++) {
-      IndexedDatasetWriter writer = writers.get(i);
-      IndexedDatasetWriter.Hashes hashes = writer.seal();
-      PendingFile data = writer.files().get(0);
-      PendingFile index = writer.files().get(1);
-      dataFiles.add(data);
-      indexFiles.add(index);
-      String key = config.jsonKeys().get(i);
-      outputs.add(
-          new Output(
-              key,
-              config.datasetPrefix(key),
-              writer.documentCount(),
-              writer.sequenceCount(),
-              writer.tokenCount(),
-              new OutputFile(data.target(), data.bytes(), hashes.data()),
-              new OutputFile(index.target(), index.bytes(), hashes.index())));
-    }
-    List<PendingFile> files = new ArrayList<>(dataFiles);
-    files.addAll(indexFiles);
-    FileCommit.commit(files, commitListener);
-    return new Report(progress.documents, progress.bytes, outputs);
+    return new PreprocessRun(config, encoders, listener, steps, checkpointNanos).run();
   }
 }

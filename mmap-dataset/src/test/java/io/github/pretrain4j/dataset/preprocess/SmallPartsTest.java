@@ -53,7 +53,11 @@ class SmallPartsTest {
     LineBlock block = new LineBlock();
     try (LineBlockReader reader =
         new LineBlockReader(
-            InputList.of(List.of(file, file)), 1 + random.nextInt(20), 1000, InputPosition.START)) {
+            InputList.of(List.of(file, file)),
+            1 + random.nextInt(20),
+            1000,
+            InputPosition.START,
+            null)) {
       while (reader.next(block)) {
         assertEquals(file, block.file);
         assertEquals(bytes.size() - (long) block.input * content.length(), block.byteOffset);
@@ -76,7 +80,7 @@ class SmallPartsTest {
     Path file = Files.writeString(temporary.resolve("lines"), "a\n" + "b".repeat(100) + "\nc");
     LineBlock block = new LineBlock();
     try (LineBlockReader reader =
-        new LineBlockReader(InputList.of(List.of(file)), 8, 64, InputPosition.START)) {
+        new LineBlockReader(InputList.of(List.of(file)), 8, 64, InputPosition.START, null)) {
       EncodedBlock.BlockFailure e =
           assertThrows(
               EncodedBlock.BlockFailure.class,
