@@ -1,17 +1,28 @@
 package io.github.pretrain4j.cli;
 
+import io.github.pretrain4j.dataset.preprocess.BadLinePolicy;
+import io.github.pretrain4j.dataset.preprocess.Partitions;
 import io.github.pretrain4j.dataset.preprocess.Preprocessor;
+import io.github.pretrain4j.dataset.preprocess.TokenEncoder;
+import io.github.pretrain4j.dataset.sentences.PunktParameters;
+import io.github.pretrain4j.dataset.sentences.PunktRules;
+import io.github.pretrain4j.dataset.sentences.PunktSentenceSplitter;
 import io.github.pretrain4j.tokenizer.megatron.BosMode;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
+import io.github.pretrain4j.train.TokenizerFingerprint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalInt;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
@@ -19,6 +30,31 @@ import picocli.CommandLine.ParseResult;
  * Options are those of Megatron's {@code preprocess_data.py}; the files are the same byte for byte.
  */
 public final class PreprocessTool extends CommandLineTool {
+  /** Options of Megatron's that would change the result and cannot be followed. */
+  private static final Map<String, String> UNSUPPORTED = unsupported();
+
+  private static Map<String, String> unsupported() {
+    Map<String, String> reasons = new LinkedHashMap<>();
+    String notRead = "only SentencePiece models and tokenizer.json are read; see --tokenizer-model";
+    reasons.put("--vocab-file", notRead);
+    reasons.put("--merge-file", notRead);
+    reasons.put("--tiktoken-pattern", notRead);
+    reasons.put("--tiktoken-num-special-tokens", notRead);
+    reasons.put("--tokenizer-metadata", "the tokenizer is what --tokenizer-type says");
+    reasons.put("--tokenizer-special-tokens", "special tokens are those of the model");
+    reasons.put("--tokenizer-sentencepiece-legacy", "special tokens are those of the model");
+    reasons.put(
+        "--no-tokenizer-sentencepiece-ignore-extra-whitespaces", "the model's own rule is kept");
+    reasons.put("--tokenizer-hf-no-use-fast", "there is one engine");
+    reasons.put("--trust-remote-code", "no code of a model is ever run");
+    reasons.put("--padded-vocab-size", "ids are not padded here; the trainer pads");
+    reasons.put("--no-pad-vocab-size", "ids are not padded here; the trainer pads");
+    reasons.put("--vocab-extra-ids", "preprocess_data.py sets it to 0");
+    reasons.put("--chat-template", "texts are encoded as they are");
+    reasons.put("--use-gigatoken", "there is one engine");
+    reasons.put("--performance-dir", "measurements are printed");
+    return reasons;
+  }
 
   public PreprocessTool() {
     super(
@@ -29,7 +65,7 @@ public final class PreprocessTool extends CommandLineTool {
   @Override
   void declare(CommandSpec spec) {
     spec.addOption(
-        option("--input", List.class, "FILE", "JSONL files, read in this order")
+        option("--input", List.class, "FILE", "JSONL, .gz and .zst files, folders, patterns, or - for standard input")
             .auxiliaryTypes(String.class)
             .arity("1..*")
             .required(true)
@@ -96,37 +132,172 @@ public final class PreprocessTool extends CommandLineTool {
                 "N",
                 "documents between progress lines, at least (default: 1000)")
             .build());
+    declareRun(spec);
+  }
+
+  /** Adds the options of how lines become datasets; those of the tokenizer are declared above. */
+  private static void declareRun(CommandSpec spec) {
+    flag(spec, "--split-sentences", "make each sentence a sequence, as NLTK's Punkt cuts them");
+    flag(spec, "--keep-newlines", "with --split-sentences: leave white space with its sentence");
+    value(spec, "--lang", String.class, "NAME", "Punkt's language (default: english)");
+    value(
+        spec,
+        "--nltk-data",
+        Path.class,
+        "FOLDER",
+        "where tokenizers/punkt_tab is (default: the environment's NLTK_DATA)");
+    value(spec, "--null-tokenizer-eod-id", int.class, "ID", "a NullTokenizer's eod");
+    value(spec, "--null-tokenizer-pad-id", int.class, "ID", "a NullTokenizer's pad");
+    value(spec, "--partitions", int.class, "N", "datasets to deal lines out to (default: 1)");
+    flag(spec, "--keep-sequential-samples", "give each partition lines that follow each other");
+    value(spec, "--bad-lines", String.class, "POLICY", "fail, skip or quarantine (default: fail)");
+    value(spec, "--max-bad", long.class, "N", "stop when more bad lines are left out");
+    flag(spec, "--restart", "delete what a stopped run left, instead of going on with it");
+    value(spec, "--dataset-impl", String.class, "NAME", "mmap, as older releases ask for");
+    flag(spec, "--find-optimal-num-workers", "measure numbers of workers; write no dataset");
+    spec.addOption(
+        option("--workers-to-check", List.class, "N", "numbers to measure (default: 16 32 64)")
+            .auxiliaryTypes(Integer.class)
+            .arity("1..*")
+            .build());
+    value(spec, "--max-documents", int.class, "N", "lines to measure with (default: 100000)");
+    UNSUPPORTED.forEach(
+        (name, reason) ->
+            spec.addOption(
+                OptionSpec.builder(name)
+                    .type(String.class)
+                    .arity("0..1")
+                    .hidden(true)
+                    .description(reason)
+                    .build()));
+  }
+
+  private static void flag(CommandSpec spec, String name, String text) {
+    spec.addOption(option(name, boolean.class, "", text).arity("0").build());
+  }
+
+  private static void value(
+      CommandSpec spec, String name, Class<?> type, String label, String text) {
+    spec.addOption(option(name, type, label, text).build());
   }
 
   @Override
   int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
-    MegatronTokenizer tokenizer = MegatronTokenizer.open(tokenizer(options));
-    Path prefix = options.matchedOptionValue("--output-prefix", Path.of(""));
-    Preprocessor.Config config =
-        Preprocessor.Config.of(
-                options.matchedOptionValue("--input", List.<String>of()),
-                prefix,
-                tokenizer.vocabularySize())
-            .withJsonKeys(options.matchedOptionValue("--json-keys", List.of("text")))
-            .withWorkers(
-                options.matchedOptionValue(
-                    "--workers", Runtime.getRuntime().availableProcessors()));
-    if (options.hasMatchedOption("--append-eod")) {
-      config = config.withEod(eodId(tokenizer));
+    refuseUnsupported(options);
+    MegatronTokenizerConfig tokenizerConfig = tokenizer(options);
+    MegatronTokenizer tokenizer = MegatronTokenizer.open(tokenizerConfig);
+    Preprocessor.Config config = config(options, tokenizerConfig, tokenizer);
+    TokenEncoder.Factory encoders = () -> new TokenizerEncoder(tokenizer.newEncoder());
+    if (options.hasMatchedOption("--find-optimal-num-workers")) {
+      List<Integer> workers = options.matchedOptionValue("--workers-to-check", List.of(16, 32, 64));
+      int documents = options.matchedOptionValue("--max-documents", 100_000);
+      new WorkerBenchmark(config, encoders, documents).run(workers, out);
+      return ExitCode.OK;
     }
-    Path folder = prefix.toAbsolutePath().getParent();
+    Path folder = config.outputPrefix().toAbsolutePath().getParent();
     if (folder != null) {
       Files.createDirectories(folder);
     }
     ProgressLine progress =
         new ProgressLine(
             "preprocess", "documents", options.matchedOptionValue("--log-interval", 1000), err);
-    report(
-        Preprocessor.run(
-            config, () -> new TokenizerEncoder(tokenizer.newEncoder()), progress::update),
-        progress,
-        out);
+    try {
+      report(Preprocessor.run(config, encoders, progress::update), progress, out);
+    } finally {
+      if (Files.exists(config.journalFile())) {
+        err.printf(
+            "%s keeps what was done: the same command goes on from there, --restart begins anew%n",
+            config.journalFile());
+      }
+    }
     return ExitCode.OK;
+  }
+
+  private static void refuseUnsupported(ParseResult options) {
+    UNSUPPORTED.forEach(
+        (name, reason) -> {
+          if (options.hasMatchedOption(name)) {
+            throw new IllegalArgumentException(name + " is not supported: " + reason);
+          }
+        });
+    String dataset = options.matchedOptionValue("--dataset-impl", "mmap");
+    if (!dataset.equals("mmap")) {
+      throw new IllegalArgumentException(
+          "--dataset-impl " + dataset + " is not supported: mmap is all that Megatron still reads");
+    }
+    if (!options.hasMatchedOption("--find-optimal-num-workers")) {
+      for (String name : List.of("--workers-to-check", "--max-documents")) {
+        if (options.hasMatchedOption(name)) {
+          throw new IllegalArgumentException(name + " goes with --find-optimal-num-workers");
+        }
+      }
+    }
+    if (!options.hasMatchedOption("--split-sentences")) {
+      for (String name : List.of("--keep-newlines", "--lang", "--nltk-data")) {
+        if (options.hasMatchedOption(name)) {
+          throw new IllegalArgumentException(name + " goes with --split-sentences");
+        }
+      }
+    }
+    if (options.hasMatchedOption("--max-bad") && !options.hasMatchedOption("--bad-lines")) {
+      throw new IllegalArgumentException("--max-bad goes with --bad-lines skip or quarantine");
+    }
+  }
+
+  private static Preprocessor.Config config(
+      ParseResult options, MegatronTokenizerConfig tokenizerConfig, MegatronTokenizer tokenizer)
+      throws IOException {
+    int partitions = options.matchedOptionValue("--partitions", 1);
+    boolean sequential = options.hasMatchedOption("--keep-sequential-samples");
+    int processors = Runtime.getRuntime().availableProcessors();
+    Preprocessor.Config config =
+        Preprocessor.Config.of(
+                options.matchedOptionValue("--input", List.<String>of()),
+                options.matchedOptionValue("--output-prefix", Path.of("")),
+                tokenizer.vocabularySize())
+            .withJsonKeys(options.matchedOptionValue("--json-keys", List.of("text")))
+            .withPartitions(new Partitions(partitions, sequential && partitions > 1))
+            .withWorkers(
+                options.matchedOptionValue(
+                    "--workers", Math.max(1, processors / partitions) * partitions))
+            .withBadLines(badLines(options.matchedOptionValue("--bad-lines", "fail")))
+            .withMaxBad(options.matchedOptionValue("--max-bad", Long.MAX_VALUE))
+            .withTokenizer(TokenizerFingerprint.of(tokenizerConfig, tokenizer));
+    if (options.hasMatchedOption("--append-eod")) {
+      config = config.withEod(eodId(tokenizer));
+    }
+    if (options.hasMatchedOption("--split-sentences")) {
+      config = withSentences(config, options);
+    }
+    return options.hasMatchedOption("--restart") ? config.withRestart() : config;
+  }
+
+  private static BadLinePolicy badLines(String name) {
+    for (BadLinePolicy policy : BadLinePolicy.values()) {
+      if (policy.name().toLowerCase(Locale.ROOT).equals(name)) {
+        return policy;
+      }
+    }
+    throw new IllegalArgumentException("--bad-lines is fail, skip or quarantine, not " + name);
+  }
+
+  private static Preprocessor.Config withSentences(
+      Preprocessor.Config config, ParseResult options) throws IOException {
+    String environment = System.getenv("NLTK_DATA");
+    Path data =
+        options.matchedOptionValue(
+            "--nltk-data", environment == null ? null : Path.of(environment));
+    if (data == null) {
+      throw new IllegalArgumentException(
+          "--split-sentences needs NLTK's data: --nltk-data FOLDER, or NLTK_DATA in the"
+              + " environment");
+    }
+    String language = options.matchedOptionValue("--lang", "english");
+    boolean keepNewlines = options.hasMatchedOption("--keep-newlines");
+    return config.withSentences(
+        "punkt " + language + (keepNewlines ? ", newlines kept" : ""),
+        PunktSentenceSplitter.create(
+            PunktParameters.find(data, language), PunktRules.NLTK_3_10, keepNewlines));
   }
 
   private static MegatronTokenizerConfig tokenizer(ParseResult options) {
@@ -141,7 +312,9 @@ public final class PreprocessTool extends CommandLineTool {
         throw new IllegalArgumentException(
             type.option() + " takes --vocab-size and no --tokenizer-model");
       }
-      return MegatronTokenizerConfig.ofNull(vocabSize);
+      return MegatronTokenizerConfig.ofNull(vocabSize)
+          .withNullIds(
+              id(options, "--null-tokenizer-eod-id"), id(options, "--null-tokenizer-pad-id"));
     }
     if (model == null || vocabSize != null) {
       throw new IllegalArgumentException(
@@ -154,6 +327,11 @@ public final class PreprocessTool extends CommandLineTool {
     return options.hasMatchedOption("--prepend-bos")
         ? config.withBosMode(BosMode.PER_TEXT)
         : config;
+  }
+
+  private static OptionalInt id(ParseResult options, String name) {
+    Integer id = options.matchedOptionValue(name, null);
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
   private static int eodId(MegatronTokenizer tokenizer) {
@@ -174,6 +352,9 @@ public final class PreprocessTool extends CommandLineTool {
         report.inputBytes(),
         seconds,
         report.inputBytes() / 1e6 / seconds);
+    if (report.rejected() > 0) {
+      out.printf(Locale.ROOT, "%,d bad lines left out%n", report.rejected());
+    }
     for (Preprocessor.Output output : report.outputs()) {
       out.printf(
           Locale.ROOT,

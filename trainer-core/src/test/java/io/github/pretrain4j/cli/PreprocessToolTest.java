@@ -14,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -25,10 +24,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** The files of Megatron's {@code preprocess_data.py}, byte for byte. */
 class PreprocessToolTest {
-
-  /** Recorded runs that are not of this step: partitions. */
-  private static final Set<String> OTHERS =
-      Set.of("part2_eod_head", "part2_eod_v060", "part2seq_eod_head");
 
   private static final Path FILES = SharedFiles.resource("cli");
 
@@ -86,7 +81,7 @@ class PreprocessToolTest {
       for (JsonNode recorded : new JsonMapper().readTree(data.resolve("runs.json").toFile())) {
         String name = recorded.path("name").asText();
         String program = recorded.path("program").asText();
-        if (program.endsWith("preprocess_data.py") && !OTHERS.contains(name)) {
+        if (program.endsWith("preprocess_data.py")) {
           tests.add(DynamicTest.dynamicTest(name, () -> repeat(recorded, data)));
         }
       }

@@ -1,6 +1,7 @@
 package io.github.pretrain4j.dataset.preprocess;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
@@ -24,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 public final class InputList {
   /** Stands for the standard input, which is read as it is and stays open. */
   public static final Path STANDARD_INPUT = Path.of("-");
+
+  private static final int COPY_BYTES = 1 << 18;
+  private static final int MAX_LINE_BYTES = 1 << 28;
 
   private static final Pattern GLOB = Pattern.compile("[*?\\[{]");
   private static final Pattern JSON_LINES = Pattern.compile(".*\\.jsonl?(\\.gz|\\.zst)?");
@@ -167,6 +171,37 @@ public final class InputList {
 
   private static NoSuchFileException noSuchFile(String name, String reason) {
     return new NoSuchFileException(name, null, reason);
+  }
+
+  /**
+   * Writes the first lines of these inputs, decompressed, to a file.
+   *
+   * @param count how many; all, if there are fewer
+   */
+  public void copyLines(long count, Path to) throws IOException {
+    LineBlock block = new LineBlock();
+    long left = count;
+    try (OutputStream out = Files.newOutputStream(to);
+        LineBlockReader reader =
+            new LineBlockReader(this, COPY_BYTES, MAX_LINE_BYTES, InputPosition.START, null)) {
+      while (left > 0 && reader.next(block)) {
+        int at = 0;
+        boolean ended = true;
+        while (left > 0 && at < block.length) {
+          int end = block.lineEnd(at);
+          ended = end < block.length;
+          at = Math.min(block.length, block.nextLine(end));
+          left--;
+        }
+        out.write(block.bytes, 0, at);
+        if (!ended) {
+          out.write('\n'); // the next input's first line is another line
+        }
+      }
+    } catch (EncodedBlock.BlockFailure e) {
+      throw new MalformedLineException(
+          block.file, 1, block.byteOffset, e.badLine.expected, e.badLine.found, e);
+    }
   }
 
   /** Number of inputs. */

@@ -85,6 +85,16 @@ final class PreprocessPipeline implements AutoCloseable {
     }
   }
 
+  /** Starts where nothing is known of what comes before. */
+  static PreprocessPipeline start(
+      InputList inputs,
+      EncodeOptions options,
+      TokenEncoder.Factory encoders,
+      int workers,
+      InputPosition from) {
+    return start(inputs, options, encoders, workers, from, null);
+  }
+
   /**
    * Starts reading and encoding.
    *

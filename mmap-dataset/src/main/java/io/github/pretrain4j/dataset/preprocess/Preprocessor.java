@@ -101,6 +101,20 @@ public final class Preprocessor {
       return new Draft(inputs, outputPrefix, vocabularySize).finish();
     }
 
+    /** The same of these inputs. */
+    public Config withInputs(List<String> names) {
+      Draft draft = new Draft(this);
+      draft.inputs = names;
+      return draft.finish();
+    }
+
+    /** The same with its outputs elsewhere. */
+    public Config withOutputPrefix(Path prefix) {
+      Draft draft = new Draft(this);
+      draft.outputPrefix = prefix;
+      return draft.finish();
+    }
+
     /** The same with these keys, each of which becomes a dataset. */
     public Config withJsonKeys(List<String> keys) {
       Draft draft = new Draft(this);
@@ -194,8 +208,8 @@ public final class Preprocessor {
 
     /** The values of a config that is being made. */
     private static final class Draft {
-      private final List<String> inputs;
-      private final Path outputPrefix;
+      private List<String> inputs;
+      private Path outputPrefix;
       private final int vocabularySize;
       private List<String> jsonKeys = List.of("text");
       private boolean appendEod;
