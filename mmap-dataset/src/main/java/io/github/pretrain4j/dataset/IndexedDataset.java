@@ -197,6 +197,11 @@ public final class IndexedDataset implements AutoCloseable {
     return location;
   }
 
+  /** The index on this machine: {@code prefix.idx}, or the local copy of an object. */
+  public Path localIndexFile() {
+    return files().index().path();
+  }
+
   /** What one token is in the data file. */
   public TokenType tokenType() {
     return header.type();

@@ -244,9 +244,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   public void addDocument(int[] tokens, int[] sequenceLengths, byte @Nullable [] sequenceModes)
       throws IOException {
     requireOpen();
-    if (documentedSequenceCount != sequenceCount) {
-      throw new IllegalStateException("the last document was not ended");
-    }
+    requireEnded();
     long total = 0;
     for (int length : sequenceLengths) {
       if (length < 0) {
@@ -298,9 +296,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
                   ? " has sequence modes, this dataset has none"
                   : " has no modes"));
     }
-    if (documentedSequenceCount != sequenceCount) {
-      throw new IllegalStateException("the last document was not ended");
-    }
+    requireEnded();
     boolean complete = false;
     try {
       appendChecked(source, firstDocument, count);
@@ -368,16 +364,46 @@ public final class IndexedDatasetWriter implements AutoCloseable {
   }
 
   /**
-   * Appends the bytes of sequences that {@link #addLength} declares: for tokens that another thread
-   * has encoded. {@link #seal} checks that the bytes and the lengths agree.
+   * Appends a whole document whose tokens are encoded already, as {@link TokenType#encode} does:
+   * for tokens that another thread has checked and encoded.
+   *
+   * @param bytes the tokens' bytes, {@code byteCount} of them from {@code byteOffset} on
+   * @param sequenceLengths the tokens of each sequence, {@code sequences} of them from {@code
+   *     firstSequence} on
+   * @throws IllegalArgumentException if the lengths do not add up to the bytes; nothing was added
+   *     then
    */
-  public void addEncoded(byte[] bytes, int offset, int length) throws IOException {
+  public void addEncodedDocument(
+      byte[] bytes,
+      int byteOffset,
+      int byteCount,
+      int[] sequenceLengths,
+      int firstSequence,
+      int sequences)
+      throws IOException {
     requireOpen();
-    data.put(bytes, offset, length);
+    requireEnded();
+    Objects.checkFromIndexSize(byteOffset, byteCount, bytes.length);
+    Objects.checkFromIndexSize(firstSequence, sequences, sequenceLengths.length);
+    long total = 0;
+    for (int i = firstSequence; i < firstSequence + sequences; i++) {
+      if (sequenceLengths[i] < 0) {
+        throw new IllegalArgumentException("a sequence length is negative: " + sequenceLengths[i]);
+      }
+      total += sequenceLengths[i];
+    }
+    if (total * type.bytes() != byteCount) {
+      throw new IllegalArgumentException(
+          total + " tokens of " + type + " in " + byteCount + " bytes");
+    }
+    data.put(bytes, byteOffset, byteCount);
+    for (int i = firstSequence; i < firstSequence + sequences; i++) {
+      addLength(sequenceLengths[i]);
+    }
+    endDocument();
   }
 
-  /** Declares a sequence of this many tokens, whose bytes {@link #addEncoded} got or will get. */
-  public void addLength(int length) throws IOException {
+  private void addLength(int length) throws IOException {
     addLength(length, (byte) 0);
   }
 
@@ -500,9 +526,7 @@ public final class IndexedDatasetWriter implements AutoCloseable {
 
   private void sealIndex() throws IOException {
     requireOpen();
-    if (documentedSequenceCount != sequenceCount) {
-      throw new IllegalStateException("the last document was not ended");
-    }
+    requireEnded();
     sealed = true;
     index.put(new IndexHeader(type, sequenceCount, documentCount + 1).toBytes());
     lengths.flush();
@@ -550,6 +574,12 @@ public final class IndexedDatasetWriter implements AutoCloseable {
     ByteBuffer chunk = ByteBuffer.wrap(bytes, 0, count);
     spool.readBack(at, chunk);
     return chunk.flip();
+  }
+
+  private void requireEnded() {
+    if (documentedSequenceCount != sequenceCount) {
+      throw new IllegalStateException("the last document was not ended");
+    }
   }
 
   private void requireModes() {

@@ -215,7 +215,10 @@ public final class GptDataset implements SampleDataset {
     long total = sequences.sequenceCount();
     if (total > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException(
-          sequences.prefix() + " has " + total + " sequences, more than Megatron's index can hold");
+          sequences.location()
+              + " has "
+              + total
+              + " sequences, more than Megatron's index can hold");
     }
     int first = (int) share.first(total);
     int count = (int) share.last(total) - first;
@@ -226,7 +229,7 @@ public final class GptDataset implements SampleDataset {
             String.format(
                 "the %s split of %s has no tokens (%d of %d sequences), but %d samples are needed of"
                     + " it: give it a larger share",
-                SPLITS[split], sequences.prefix(), count, total, samples));
+                SPLITS[split], sequences.location(), count, total, samples));
       }
       return null;
     }
@@ -246,7 +249,7 @@ public final class GptDataset implements SampleDataset {
           sequences.verifyIndex();
           return GptIndex.build(plan, sequences.sequenceLengths(first, count), config.seed());
         };
-    Path directory = cacheDirectory(config, sequences.prefix());
+    Path directory = cacheDirectory(config, sequences);
     if (directory == null) {
       return new GptDataset(
           sequences,
@@ -255,7 +258,7 @@ public final class GptDataset implements SampleDataset {
           builder.build().index(),
           !dropLast,
           description,
-          IndexedDataset.indexFile(sequences.prefix()));
+          sequences.localIndexFile());
     }
     GptIndexCache cache = new GptIndexCache(directory, config.rules(), description, SPLITS[split]);
     return new GptDataset(
@@ -268,9 +271,9 @@ public final class GptDataset implements SampleDataset {
         cache.sampleIndexFile());
   }
 
-  private static @Nullable Path cacheDirectory(GptDatasetConfig config, Path prefix) {
+  private static @Nullable Path cacheDirectory(GptDatasetConfig config, IndexedDataset sequences) {
     return config.cacheBesideDataset()
-        ? prefix.resolve("cache").resolve("GPTDataset_indices")
+        ? sequences.prefix().resolve("cache").resolve("GPTDataset_indices")
         : config.cacheDirectory();
   }
 

@@ -237,18 +237,17 @@ final class EncodedBlock {
 
   /** Appends documents {@code from} to {@code to} of a key. */
   void writeTo(int key, int from, int to, IndexedDatasetWriter writer) throws IOException {
-    if (from == to) {
-      return;
-    }
     Column column = columns[key];
-    int start = column.byteStart(from);
-    writer.addEncoded(column.sink.bytes(), start, column.byteEnds[to - 1] - start);
-    int sequence = column.sequenceStart(from);
     for (int document = from; document < to; document++) {
-      while (sequence < column.sequenceEnds[document]) {
-        writer.addLength(column.lengths[sequence++]);
-      }
-      writer.endDocument();
+      int start = column.byteStart(document);
+      int sequence = column.sequenceStart(document);
+      writer.addEncodedDocument(
+          column.sink.bytes(),
+          start,
+          column.byteEnds[document] - start,
+          column.lengths,
+          sequence,
+          column.sequenceEnds[document] - sequence);
     }
   }
 }
