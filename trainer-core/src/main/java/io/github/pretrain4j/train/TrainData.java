@@ -129,7 +129,7 @@ final class TrainData implements AutoCloseable {
     return new TrainData(config, tokenizer, vocabularyRows, start);
   }
 
-  private <T extends @Nullable SampleDataset> T opened(T dataset) {
+  private @Nullable SampleDataset opened(@Nullable SampleDataset dataset) {
     if (dataset != null) {
       opened.push(dataset);
     }
