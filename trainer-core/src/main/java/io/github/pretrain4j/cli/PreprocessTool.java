@@ -65,7 +65,11 @@ public final class PreprocessTool extends CommandLineTool {
   @Override
   void declare(CommandSpec spec) {
     spec.addOption(
-        option("--input", List.class, "FILE", "JSONL, .gz and .zst files, folders, patterns, or - for standard input")
+        option(
+                "--input",
+                List.class,
+                "FILE",
+                "JSONL, .gz and .zst files, folders, patterns, or - for standard input")
             .auxiliaryTypes(String.class)
             .arity("1..*")
             .required(true)
@@ -281,8 +285,8 @@ public final class PreprocessTool extends CommandLineTool {
     throw new IllegalArgumentException("--bad-lines is fail, skip or quarantine, not " + name);
   }
 
-  private static Preprocessor.Config withSentences(
-      Preprocessor.Config config, ParseResult options) throws IOException {
+  private static Preprocessor.Config withSentences(Preprocessor.Config config, ParseResult options)
+      throws IOException {
     String environment = System.getenv("NLTK_DATA");
     Path data =
         options.matchedOptionValue(

@@ -63,7 +63,9 @@ final class WorkerBenchmark {
     long started = System.nanoTime();
     Preprocessor.Report report =
         Preprocessor.run(
-            config.withInputs(List.of(sample.toString())).withOutputPrefix(prefix)
+            config
+                .withInputs(List.of(sample.toString()))
+                .withOutputPrefix(prefix)
                 .withWorkers(workers),
             encoders,
             Preprocessor.ProgressListener.NONE);

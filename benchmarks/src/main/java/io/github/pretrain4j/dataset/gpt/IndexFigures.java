@@ -14,16 +14,16 @@ import java.util.Map;
 
 /**
  * How long the indices of a GPT dataset and of a blend take to build, beside a peer that builds the
- * same: CPU-seconds, ratios, and whether a checksum of the arrays agrees. In this package because what is
- * measured is not public.
+ * same: CPU-seconds, ratios, and whether a checksum of the arrays agrees. In this package because
+ * what is measured is not public.
  *
  * <pre>
  * java -Xmx8g -cp benchmarks.jar io.github.pretrain4j.dataset.gpt.IndexFigures SEQUENCES ROUNDS [PEER...]
  * </pre>
  *
  * <p>{@code PEER} is a command that takes {@code SEQUENCES} as its last argument and prints a name,
- * seconds and a checksum a line; {@code benchmarks/peers/megatron_index.py} is one. Sequences have 1
- * to 1024 tokens, samples 2048, blends four datasets and a sample for each sequence. Ours and the
+ * seconds and a checksum a line; {@code benchmarks/peers/megatron_index.py} is one. Sequences have
+ * 1 to 1024 tokens, samples 2048, blends four datasets and a sample for each sequence. Ours and the
  * peer take turns; the best of the rounds counts.
  */
 public final class IndexFigures {
@@ -104,8 +104,7 @@ public final class IndexFigures {
     record("all three", 0, seconds(start, end), 0);
     long blendStart = cpuNanos();
     BlendIndex.Built blend = BlendIndex.build(WEIGHTS, count);
-    record(
-        "blend", 0, seconds(blendStart, cpuNanos()), sum(blend.datasetSampleIndex()));
+    record("blend", 0, seconds(blendStart, cpuNanos()), sum(blend.datasetSampleIndex()));
   }
 
   /** Of this thread: what others do on the machine counts less than by the clock. */

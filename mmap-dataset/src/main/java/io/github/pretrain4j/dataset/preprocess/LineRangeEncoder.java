@@ -20,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * Preprocessor}: the datasets of consecutive ranges put together are those of all their lines.
  */
 public final class LineRangeEncoder {
-  /** What sidecars say of the program that encoded. */
-  public static final String TOOL = "pretrain4j 0.1.0";
-
   private static final int BLOCK_BYTES = 1 << 18;
   private static final int MAX_LINE_BYTES = 1 << 30;
   private static final int HEAP_PER_LINE_BYTE = 16;

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Preprocessor {
   /** What sidecars and journals say of the program that wrote them; changes with the bytes. */
-  static final String TOOL = "pretrain4j 0.1.0";
+  public static final String TOOL = "pretrain4j 0.1.0";
 
   private Preprocessor() {}
 

@@ -115,6 +115,10 @@ public final class SparkPreprocessor {
     if (!config.partitions().equals(Partitions.NONE)) {
       throw new IllegalArgumentException("on Spark there are no partitions to keep: NONE it is");
     }
+    if (config.sentences() != null) {
+      throw new IllegalArgumentException(
+          "on Spark the encoder factory makes the sentence splitter, not the config");
+    }
     if (config.restart()) {
       throw new IllegalArgumentException("on Spark there is no earlier run to resume or to delete");
     }
@@ -153,7 +157,7 @@ public final class SparkPreprocessor {
       requireCounts(prefix, counts);
       DatasetMetadata sidecar =
           new DatasetMetadata(
-              LineRangeEncoder.TOOL,
+              Preprocessor.TOOL,
               config.tokenizer(),
               name,
               level,
