@@ -24,6 +24,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,8 +89,7 @@ class TrainDataTest {
   @Test
   void theLedgerTellsWhatEachDatasetGave() throws IOException {
     run(options("out", "0.3", a, "0.7", b));
-    DataLedger.Position position = ledger("out").position();
-    assertTrue(position != null);
+    DataLedger.Position position = Objects.requireNonNull(ledger("out").position());
     assertEquals(8, position.iteration());
     assertEquals(32, position.samples());
     List<Long> consumed = new ArrayList<>();
@@ -160,8 +160,7 @@ class TrainDataTest {
     run(options);
     options.put("train_iters", 6);
     run(options);
-    DataLedger.Position position = ledger("out").position();
-    assertTrue(position != null);
+    DataLedger.Position position = Objects.requireNonNull(ledger("out").position());
     assertEquals(24, position.samples());
     assertEquals(24, position.datasets().getFirst().consumed());
   }
