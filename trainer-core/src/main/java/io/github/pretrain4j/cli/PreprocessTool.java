@@ -7,22 +7,16 @@ import io.github.pretrain4j.dataset.preprocess.TokenEncoder;
 import io.github.pretrain4j.dataset.sentences.PunktParameters;
 import io.github.pretrain4j.dataset.sentences.PunktRules;
 import io.github.pretrain4j.dataset.sentences.PunktSentenceSplitter;
-import io.github.pretrain4j.tokenizer.megatron.BosMode;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
-import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
 import io.github.pretrain4j.train.TokenizerFingerprint;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.OptionalInt;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
@@ -30,32 +24,6 @@ import picocli.CommandLine.ParseResult;
  * Options are those of Megatron's {@code preprocess_data.py}; the files are the same byte for byte.
  */
 public final class PreprocessTool extends CommandLineTool {
-  /** Options of Megatron's that would change the result and cannot be followed. */
-  private static final Map<String, String> UNSUPPORTED = unsupported();
-
-  private static Map<String, String> unsupported() {
-    Map<String, String> reasons = new LinkedHashMap<>();
-    String notRead = "only SentencePiece models and tokenizer.json are read; see --tokenizer-model";
-    reasons.put("--vocab-file", notRead);
-    reasons.put("--merge-file", notRead);
-    reasons.put("--tiktoken-pattern", notRead);
-    reasons.put("--tiktoken-num-special-tokens", notRead);
-    reasons.put("--tokenizer-metadata", "the tokenizer is what --tokenizer-type says");
-    reasons.put("--tokenizer-special-tokens", "special tokens are those of the model");
-    reasons.put("--tokenizer-sentencepiece-legacy", "special tokens are those of the model");
-    reasons.put(
-        "--no-tokenizer-sentencepiece-ignore-extra-whitespaces", "the model's own rule is kept");
-    reasons.put("--tokenizer-hf-no-use-fast", "there is one engine");
-    reasons.put("--trust-remote-code", "no code of a model is ever run");
-    reasons.put("--padded-vocab-size", "ids are not padded here; the trainer pads");
-    reasons.put("--no-pad-vocab-size", "ids are not padded here; the trainer pads");
-    reasons.put("--vocab-extra-ids", "preprocess_data.py sets it to 0");
-    reasons.put("--chat-template", "texts are encoded as they are");
-    reasons.put("--use-gigatoken", "there is one engine");
-    reasons.put("--performance-dir", "measurements are printed");
-    return reasons;
-  }
-
   public PreprocessTool() {
     super(
         "p4j-preprocess",
@@ -78,38 +46,7 @@ public final class PreprocessTool extends CommandLineTool {
         option("--output-prefix", Path.class, "PREFIX", "writes PREFIX_<key>_document.bin and .idx")
             .required(true)
             .build());
-    spec.addOption(
-        option(
-                "--tokenizer-model",
-                Path.class,
-                "FILE",
-                "a tokenizer.model or tokenizer.json, or the folder that holds one")
-            .build());
-    spec.addOption(
-        option(
-                "--tokenizer-type",
-                String.class,
-                "TYPE",
-                MegatronTokenizerType.options() + " (default: SentencePieceTokenizer)")
-            .build());
-    spec.addOption(
-        option("--vocab-size", int.class, "N", "the number of ids of a NullTokenizer").build());
-    spec.addOption(
-        option(
-                "--tokenizer-hf-no-include-special-tokens",
-                boolean.class,
-                "",
-                "without what a tokenizer.json's template puts around each text")
-            .arity("0")
-            .build());
-    spec.addOption(
-        option(
-                "--prepend-bos",
-                boolean.class,
-                "",
-                "begin each text with bos, as Megatron's Llama2Tokenizer did up to core_r0.14")
-            .arity("0")
-            .build());
+    PreprocessTokenizer.declare(spec);
     spec.addOption(
         option(
                 "--json-keys",
@@ -150,8 +87,6 @@ public final class PreprocessTool extends CommandLineTool {
         Path.class,
         "FOLDER",
         "where tokenizers/punkt_tab is (default: the environment's NLTK_DATA)");
-    value(spec, "--null-tokenizer-eod-id", int.class, "ID", "a NullTokenizer's eod");
-    value(spec, "--null-tokenizer-pad-id", int.class, "ID", "a NullTokenizer's pad");
     value(spec, "--partitions", int.class, "N", "datasets to deal lines out to (default: 1)");
     flag(spec, "--keep-sequential-samples", "give each partition lines that follow each other");
     value(spec, "--bad-lines", String.class, "POLICY", "fail, skip or quarantine (default: fail)");
@@ -165,15 +100,11 @@ public final class PreprocessTool extends CommandLineTool {
             .arity("1..*")
             .build());
     value(spec, "--max-documents", int.class, "N", "lines to measure with (default: 100000)");
-    UNSUPPORTED.forEach(
-        (name, reason) ->
-            spec.addOption(
-                OptionSpec.builder(name)
-                    .type(String.class)
-                    .arity("0..1")
-                    .hidden(true)
-                    .description(reason)
-                    .build()));
+    spec.addOption(
+        option("--performance-dir", String.class, "FOLDER", "refused: measurements are printed")
+            .arity("0..1")
+            .hidden(true)
+            .build());
   }
 
   private static void flag(CommandSpec spec, String name, String text) {
@@ -188,7 +119,7 @@ public final class PreprocessTool extends CommandLineTool {
   @Override
   int run(ParseResult options, PrintWriter out, PrintWriter err) throws IOException {
     refuseUnsupported(options);
-    MegatronTokenizerConfig tokenizerConfig = tokenizer(options);
+    MegatronTokenizerConfig tokenizerConfig = PreprocessTokenizer.config(options);
     MegatronTokenizer tokenizer = MegatronTokenizer.open(tokenizerConfig);
     Preprocessor.Config config = config(options, tokenizerConfig, tokenizer);
     TokenEncoder.Factory encoders = () -> new TokenizerEncoder(tokenizer.newEncoder());
@@ -218,12 +149,10 @@ public final class PreprocessTool extends CommandLineTool {
   }
 
   private static void refuseUnsupported(ParseResult options) {
-    UNSUPPORTED.forEach(
-        (name, reason) -> {
-          if (options.hasMatchedOption(name)) {
-            throw new IllegalArgumentException(name + " is not supported: " + reason);
-          }
-        });
+    if (options.hasMatchedOption("--performance-dir")) {
+      throw new IllegalArgumentException(
+          "--performance-dir is not supported: measurements are printed");
+    }
     String dataset = options.matchedOptionValue("--dataset-impl", "mmap");
     if (!dataset.equals("mmap")) {
       throw new IllegalArgumentException(
@@ -243,7 +172,8 @@ public final class PreprocessTool extends CommandLineTool {
         }
       }
     }
-    if (options.hasMatchedOption("--max-bad") && !options.hasMatchedOption("--bad-lines")) {
+    if (options.hasMatchedOption("--max-bad")
+        && badLines(options.matchedOptionValue("--bad-lines", "fail")) == BadLinePolicy.FAIL) {
       throw new IllegalArgumentException("--max-bad goes with --bad-lines skip or quarantine");
     }
   }
@@ -266,9 +196,10 @@ public final class PreprocessTool extends CommandLineTool {
                     "--workers", Math.max(1, processors / partitions) * partitions))
             .withBadLines(badLines(options.matchedOptionValue("--bad-lines", "fail")))
             .withMaxBad(options.matchedOptionValue("--max-bad", Long.MAX_VALUE))
-            .withTokenizer(TokenizerFingerprint.of(tokenizerConfig, tokenizer));
+            .withTokenizer(TokenizerFingerprint.of(tokenizerConfig, tokenizer))
+            .withEncoderSettings(TokenizerFingerprint.settings(tokenizerConfig));
     if (options.hasMatchedOption("--append-eod")) {
-      config = config.withEod(eodId(tokenizer));
+      config = config.withEod(PreprocessTokenizer.eodId(tokenizer));
     }
     if (options.hasMatchedOption("--split-sentences")) {
       config = withSentences(config, options);
@@ -302,49 +233,6 @@ public final class PreprocessTool extends CommandLineTool {
         "punkt " + language + (keepNewlines ? ", newlines kept" : ""),
         PunktSentenceSplitter.create(
             PunktParameters.find(data, language), PunktRules.NLTK_3_10, keepNewlines));
-  }
-
-  private static MegatronTokenizerConfig tokenizer(ParseResult options) {
-    MegatronTokenizerType type =
-        MegatronTokenizerType.of(
-            options.matchedOptionValue(
-                "--tokenizer-type", MegatronTokenizerType.SENTENCE_PIECE.option()));
-    Integer vocabSize = options.matchedOptionValue("--vocab-size", null);
-    Path model = options.matchedOptionValue("--tokenizer-model", null);
-    if (type == MegatronTokenizerType.NULL) {
-      if (vocabSize == null || model != null) {
-        throw new IllegalArgumentException(
-            type.option() + " takes --vocab-size and no --tokenizer-model");
-      }
-      return MegatronTokenizerConfig.ofNull(vocabSize)
-          .withNullIds(
-              id(options, "--null-tokenizer-eod-id"), id(options, "--null-tokenizer-pad-id"));
-    }
-    if (model == null || vocabSize != null) {
-      throw new IllegalArgumentException(
-          type.option() + " takes --tokenizer-model and no --vocab-size");
-    }
-    MegatronTokenizerConfig config = MegatronTokenizerConfig.of(type, model);
-    if (options.hasMatchedOption("--tokenizer-hf-no-include-special-tokens")) {
-      config = config.withoutSpecialTokens();
-    }
-    return options.hasMatchedOption("--prepend-bos")
-        ? config.withBosMode(BosMode.PER_TEXT)
-        : config;
-  }
-
-  private static OptionalInt id(ParseResult options, String name) {
-    Integer id = options.matchedOptionValue(name, null);
-    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
-  }
-
-  private static int eodId(MegatronTokenizer tokenizer) {
-    try {
-      return tokenizer.eodId();
-    } catch (IllegalStateException e) {
-      throw new IllegalArgumentException(
-          "--append-eod: this tokenizer has no end-of-document token: " + e.getMessage(), e);
-    }
   }
 
   private static void report(Preprocessor.Report report, ProgressLine progress, PrintWriter out) {

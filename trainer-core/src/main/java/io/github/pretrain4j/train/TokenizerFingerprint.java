@@ -1,6 +1,7 @@
 package io.github.pretrain4j.train;
 
 import io.github.pretrain4j.dataset.TokenizerIdentity;
+import io.github.pretrain4j.tokenizer.TokenizerOptions;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizer;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerConfig;
 import io.github.pretrain4j.tokenizer.megatron.MegatronTokenizerType;
@@ -37,6 +38,34 @@ public final class TokenizerFingerprint {
         file == null ? null : sha256(file),
         tokenizer.vocabularySize(),
         eodId(tokenizer));
+  }
+
+  /**
+   * What changes a tokenizer's ids and is not in its file: a text that is the same only for configs
+   * that give the same ids with the same file.
+   */
+  public static String settings(MegatronTokenizerConfig config) {
+    StringBuilder text = new StringBuilder("bos ").append(config.bosMode());
+    text.append(config.includeSpecialTokens() ? ", template" : ", no template");
+    if (config.legacy()) {
+      text.append(", legacy");
+      for (String token : config.specialTokens()) {
+        text.append(" \"").append(token.replace("\\", "\\\\").replace("\"", "\\\"")).append('"');
+      }
+    }
+    if (config.core14()) {
+      text.append(", up to core_r0.14 with ").append(config.extraIds()).append(" extra ids");
+    }
+    config.eodId().ifPresent(id -> text.append(", eod ").append(id));
+    config.padId().ifPresent(id -> text.append(", pad ").append(id));
+    TokenizerOptions options = config.options();
+    return text.append(", provider ")
+        .append(options.provider() == null ? "any" : options.provider())
+        .append(", ")
+        .append(options.specialTokens())
+        .append(", ")
+        .append(options.unigramScores())
+        .toString();
   }
 
   private static @Nullable Path file(MegatronTokenizerConfig config) {

@@ -7,12 +7,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.google.common.hash.Hashing;
 import io.github.pretrain4j.SharedFiles;
+import io.github.pretrain4j.dataset.IndexedDataset;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -180,6 +182,106 @@ class PreprocessToolTest {
             "--tokenizer-type",
             "GPT2BPETokenizer"));
     assertEquals(2, run("--input", bad.toString(), "--output-prefix", prefix));
+  }
+
+  private String[] withModel(Path input, String name, String... more) {
+    List<String> arguments = new ArrayList<>(List.of("--input", input.toString()));
+    arguments.addAll(List.of("--output-prefix", folder.resolve(name).toString()));
+    arguments.add("--tokenizer-model");
+    arguments.add(FILES.resolve("sp-bpe-bytefallback-1k.model").toString());
+    arguments.addAll(List.of(more));
+    return arguments.toArray(String[]::new);
+  }
+
+  @Test
+  void legacySpecialTokensAreCutOutOfTexts() throws IOException {
+    Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"text\":\"one<A>two<B>\"}\n");
+    assertEquals(0, run(withModel(input, "plain")), err.toString());
+    int code =
+        run(
+            withModel(
+                input,
+                "legacy",
+                "--tokenizer-sentencepiece-legacy",
+                "--tokenizer-special-tokens",
+                "<A>",
+                "<B>"));
+    assertEquals(0, code, err.toString());
+    List<Integer> plain = tokens("plain_text_document");
+    List<Integer> legacy = tokens("legacy_text_document");
+    assertTrue(legacy.contains(1000), legacy.toString());
+    assertEquals(1001, legacy.get(legacy.size() - 1));
+    assertTrue(plain.stream().allMatch(id -> id < 1000), plain.toString());
+  }
+
+  private List<Integer> tokens(String prefix) throws IOException {
+    try (IndexedDataset dataset = IndexedDataset.open(folder.resolve(prefix))) {
+      return Arrays.stream(dataset.sequence(0)).boxed().toList();
+    }
+  }
+
+  @Test
+  void optionsThatChangeNoIdAreTaken() throws IOException {
+    Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"text\":\"one two\"}\n");
+    assertEquals(0, run(withModel(input, "plain")), err.toString());
+    int code =
+        run(
+            withModel(
+                input,
+                "same",
+                "--padded-vocab-size",
+                "2048",
+                "--no-pad-vocab-size",
+                "--vocab-extra-ids",
+                "100",
+                "--use-gigatoken",
+                "--keep-sequential-samples"));
+    assertEquals(0, code, err.toString());
+    for (String end : List.of("_text_document.bin", "_text_document.idx")) {
+      assertEquals(sha256(folder.resolve("plain" + end)), sha256(folder.resolve("same" + end)));
+    }
+  }
+
+  @Test
+  void optionsThatDoNotGoTogetherAreRefused() throws IOException {
+    Path input = Files.writeString(folder.resolve("in.jsonl"), "{\"text\":\"one\"}\n");
+    for (List<String> more :
+        List.of(
+            List.of("--max-bad", "3"),
+            List.of("--max-bad", "3", "--bad-lines", "fail"),
+            List.of("--tokenizer-special-tokens", "<A>"),
+            List.of("--vocab-size", "1000"),
+            List.of("--null-tokenizer-eod-id", "7"),
+            List.of("--lang", "english"),
+            List.of("--max-documents", "7"),
+            List.of("--vocab-file", "vocab.json"),
+            List.of("--performance-dir", "here"))) {
+      err.getBuffer().setLength(0);
+      assertEquals(2, run(withModel(input, "refused", more.toArray(String[]::new))));
+      assertTrue(err.toString().contains(more.get(0)), err.toString());
+    }
+    assertEquals(List.of(), outputs("refused"));
+  }
+
+  /** What a run that was stopped says of its encoder is all that the next one may have. */
+  @Test
+  void aStoppedRunIsNotContinuedWithAnotherEncoder() throws IOException {
+    Path input =
+        Files.writeString(
+            folder.resolve("in.jsonl"), "{\"text\":\"one\"}\n{}\n{\"text\":\"two\"}\n");
+    String[] stop = {"--bad-lines", "skip", "--max-bad", "0"};
+    assertEquals(1, run(withModel(input, "x", stop)));
+    assertTrue(Files.exists(folder.resolve("x.journal")), err.toString());
+    assertEquals(1, run(withModel(input, "x", "--bad-lines", "skip", "--prepend-bos")));
+    assertTrue(err.toString().contains("settings of the encoder"), err.toString());
+    assertTrue(err.toString().contains("--restart"), err.toString());
+    assertEquals(
+        0, run(withModel(input, "x", "--bad-lines", "skip", "--prepend-bos", "--restart")));
+    assertEquals(
+        0, run(withModel(input, "y", "--bad-lines", "skip", "--prepend-bos")), err.toString());
+    assertEquals(
+        sha256(folder.resolve("y_text_document.bin")),
+        sha256(folder.resolve("x_text_document.bin")));
   }
 
   private List<String> outputs(String start) throws IOException {

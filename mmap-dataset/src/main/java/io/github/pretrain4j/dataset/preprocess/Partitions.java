@@ -7,6 +7,10 @@ package io.github.pretrain4j.dataset.preprocess;
  * dataset of each key is {@code PREFIX_KEY_LEVEL} as ever, and each partition's is {@code
  * PREFIX_I_KEY_LEVEL}.
  *
+ * <p>One thing of Megatron's is not done: there the last line of a file that does not end with a
+ * newline becomes one line with the next that its partition is dealt from the next file, which it
+ * cannot read. Here it is a line of its own.
+ *
  * @param count how many
  * @param sequential false: line {@code j} of all inputs, from 0, belongs to partition {@code j mod
  *     count}, so the datasets put together are in another order than the input; true: the first

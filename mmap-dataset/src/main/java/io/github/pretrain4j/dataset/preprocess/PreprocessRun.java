@@ -173,7 +173,8 @@ final class PreprocessRun {
         new JournalRecord.Setting(
             "partitions",
             config.partitions().count() + (config.partitions().sequential() ? " sequential" : "")),
-        new JournalRecord.Setting("sentences", sentences == null ? "none" : sentences.name()));
+        new JournalRecord.Setting("sentences", sentences == null ? "none" : sentences.name()),
+        new JournalRecord.Setting("settings of the encoder", config.encoderSettings()));
   }
 
   /** Every file that a run of this config makes, committed or not. */
@@ -241,6 +242,10 @@ final class PreprocessRun {
         String name = i < now.size() ? now.get(i).name() : then.get(i).name();
         throw new UnresumableException(journal.path(), name, before, after);
       }
+    }
+    List<String> files = Objects.requireNonNull(journal.start()).files();
+    if (!files.equals(fileNames())) {
+      throw new UnresumableException(journal.path(), "the names of the files", files, fileNames());
     }
     if (journal.last() instanceof JournalRecord.Progress progress
         && progress.rejected() > 0

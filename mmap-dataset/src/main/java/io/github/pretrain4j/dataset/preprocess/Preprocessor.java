@@ -44,6 +44,7 @@ public final class Preprocessor {
    * @param partitions how lines are dealt out
    * @param sentences how texts are cut into sentences, or null to leave them whole
    * @param tokenizer what the sidecars say of the tokenizer, or null for nothing
+   * @param encoderSettings tells encoders of one tokenizer that give other ids from each other
    * @param restart whether what an earlier run left to resume is deleted first
    */
   public record Config(
@@ -59,6 +60,7 @@ public final class Preprocessor {
       Partitions partitions,
       @Nullable Sentences sentences,
       @Nullable TokenizerIdentity tokenizer,
+      String encoderSettings,
       boolean restart) {
     /** Checks and copies. */
     public Config {
@@ -179,6 +181,17 @@ public final class Preprocessor {
       return draft.finish();
     }
 
+    /**
+     * The same with a text that changes with everything that changes the encoder's ids and is not
+     * in the {@link TokenizerIdentity}: a bos before each text, special tokens added. A run goes on
+     * only with an earlier one of the same text; without this it is empty.
+     */
+    public Config withEncoderSettings(String settings) {
+      Draft draft = new Draft(this);
+      draft.encoderSettings = settings;
+      return draft.finish();
+    }
+
     /** The same, beginning anew: what an earlier run left to resume is deleted first. */
     public Config withRestart() {
       Draft draft = new Draft(this);
@@ -220,6 +233,7 @@ public final class Preprocessor {
       private Partitions partitions = Partitions.NONE;
       private @Nullable Sentences sentences;
       private @Nullable TokenizerIdentity tokenizer;
+      private String encoderSettings = "";
       private boolean restart;
 
       Draft(List<String> inputs, Path outputPrefix, int vocabularySize) {
@@ -239,6 +253,7 @@ public final class Preprocessor {
         partitions = config.partitions;
         sentences = config.sentences;
         tokenizer = config.tokenizer;
+        encoderSettings = config.encoderSettings;
         restart = config.restart;
       }
 
@@ -256,6 +271,7 @@ public final class Preprocessor {
             partitions,
             sentences,
             tokenizer,
+            encoderSettings,
             restart);
       }
     }
