@@ -261,7 +261,8 @@ class DistributionTest {
                 "JSON_KEYS", "text"));
     assertEquals(0, ended.code(), ended.err());
     assertEquals(
-        List.of("docs2_text_document.bin", "docs2_text_document.idx"),
+        List.of(
+            "docs2_text_document.bin", "docs2_text_document.idx", "docs2_text_document.meta.json"),
         tree(folder.resolve("data dir")));
     assertEquals(39_202, Files.size(folder.resolve("data dir/docs2_text_document.bin")));
     Ended unset =
