@@ -43,8 +43,10 @@
  *       IndexedDatasetWriter} read and write; {@code DatasetMerger}, {@code DatasetSplitter} and
  *       {@code DatasetStatistics} work on whole datasets; {@code DatasetVerifier} lists what is
  *       wrong, {@code DatasetRepair} mends what can be; {@code DatasetMetadata} is the sidecar.
- *   <li>{@code preprocess}: JSONL to datasets.
- *   <li>{@code gpt}: datasets to samples.
+ *   <li>{@code preprocess}: JSONL to datasets; {@code sentences} cuts texts for it, {@code spark}
+ *       does it on Apache Spark.
+ *   <li>{@code gpt}: datasets to samples, blends, and the ledger of what a run consumed.
+ *   <li>{@code tool}: {@code p4j data}.
  * </ul>
  */
 @NullMarked
