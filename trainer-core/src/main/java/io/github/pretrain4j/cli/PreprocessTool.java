@@ -1,5 +1,8 @@
 package io.github.pretrain4j.cli;
 
+import com.google.common.hash.HashCode;
+import com.google.common.hash.Hashing;
+import com.google.common.io.MoreFiles;
 import io.github.pretrain4j.dataset.preprocess.BadLinePolicy;
 import io.github.pretrain4j.dataset.preprocess.Partitions;
 import io.github.pretrain4j.dataset.preprocess.Preprocessor;
@@ -14,8 +17,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParseResult;
 
@@ -229,10 +234,25 @@ public final class PreprocessTool extends CommandLineTool {
     }
     String language = options.matchedOptionValue("--lang", "english");
     boolean keepNewlines = options.hasMatchedOption("--keep-newlines");
+    PunktParameters parameters = PunktParameters.find(data, language);
     return config.withSentences(
-        "punkt " + language + (keepNewlines ? ", newlines kept" : ""),
-        PunktSentenceSplitter.create(
-            PunktParameters.find(data, language), PunktRules.NLTK_3_10, keepNewlines));
+        "punkt "
+            + language
+            + (keepNewlines ? ", newlines kept" : "")
+            + ", parameters "
+            + hash(data.resolve("tokenizers").resolve("punkt_tab").resolve(language)),
+        PunktSentenceSplitter.create(parameters, PunktRules.NLTK_3_10, keepNewlines));
+  }
+
+  /** Tells parameters from others, so that a run does not go on with other sentences. */
+  private static String hash(Path folder) throws IOException {
+    List<HashCode> hashes = new ArrayList<>();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.sorted().toList()) {
+        hashes.add(MoreFiles.asByteSource(file).hash(Hashing.sha256()));
+      }
+    }
+    return Hashing.combineOrdered(hashes).toString();
   }
 
   private static void report(Preprocessor.Report report, ProgressLine progress, PrintWriter out) {
