@@ -63,6 +63,8 @@ final class TrainOptions {
           Map.entry("window_size", "config.json's sliding_window takes its place"),
           Map.entry("rotary_interpolation_factor", "config.json's rope_scaling takes its place"),
           Map.entry("rotary_seq_len_interpolation_factor", "config.json's takes its place"),
+          Map.entry("full_validation", "an evaluation has eval_iters batches"),
+          Map.entry("multiple_validation_sets", "extra_valid_data_path takes its place"),
           Map.entry("mock_data", "data_path takes its place"),
           Map.entry("async_save", "checkpoints are saved at once"),
           Map.entry("use_dist_ckpt", "checkpoints are of the torch format"),
