@@ -1,5 +1,6 @@
 package io.github.pretrain4j.checkpoint;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -8,31 +9,49 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * An open file, read at any place. Thread-safe. Its length is the one it had when it was opened.
+ * An open file, or a window of one, read at any place. Thread-safe. Its length is the one it had
+ * when it was opened. Positions count from the start of the window; errors name the byte of the
+ * file.
  */
-final class FileBytes implements AutoCloseable {
+final class FileBytes implements Closeable {
   /** The JDK copies heap buffers through native ones of the same size, and keeps those. */
   private static final int HEAP_CHUNK = 1 << 18;
 
   private final Path file;
   private final FileChannel channel;
+  private final long base;
   private final long size;
+  private final boolean owner;
 
-  private FileBytes(Path file, FileChannel channel, long size) {
+  private FileBytes(Path file, FileChannel channel, long base, long size, boolean owner) {
     this.file = file;
     this.channel = channel;
+    this.base = base;
     this.size = size;
+    this.owner = owner;
   }
 
   static FileBytes open(Path file) throws IOException {
     FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
     try {
-      return new FileBytes(file, channel, channel.size());
+      return new FileBytes(file, channel, 0, channel.size(), true);
     } catch (IOException e) {
       try (channel) {
         throw e;
       }
     }
+  }
+
+  /**
+   * The bytes {@code offset…} of this one. Closing the window leaves the file open.
+   *
+   * @throws CorruptCheckpointException if the file does not hold them
+   */
+  FileBytes window(long offset, long length) throws IOException {
+    if (offset < 0 || length < 0 || offset > size - length) {
+      throw corrupt(offset, "data", length + " bytes", Math.max(0, size - Math.max(0, offset)));
+    }
+    return new FileBytes(file, channel, base + offset, length, false);
   }
 
   Path file() {
@@ -55,7 +74,7 @@ final class FileBytes implements AutoCloseable {
         if (!target.isDirect()) {
           target.limit(Math.min(end, target.position() + HEAP_CHUNK));
         }
-        int count = channel.read(target, position);
+        int count = channel.read(target, base + position);
         if (count < 0) {
           throw corrupt(position, "data", (end - target.position()) + " more bytes", "end of file");
         }
@@ -79,11 +98,13 @@ final class FileBytes implements AutoCloseable {
   }
 
   CorruptCheckpointException corrupt(long byteOffset, String what, Object expected, Object found) {
-    return new CorruptCheckpointException(file, byteOffset, what, expected, found);
+    return new CorruptCheckpointException(file, base + byteOffset, what, expected, found);
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    if (owner) {
+      channel.close();
+    }
   }
 }

@@ -70,7 +70,32 @@ final class PickleGlobals {
           "numpy.ndarray",
           "numpy.dtype");
 
+  /** Classes of the metadata of distributed checkpoints, whose modules moved between releases. */
+  private static final Set<String> DISTRIBUTED =
+      Set.of(
+          "Metadata",
+          "MCoreMetadata",
+          "TensorStorageMetadata",
+          "BytesStorageMetadata",
+          "ChunkStorageMetadata",
+          "TensorProperties",
+          "MetadataIndex",
+          "StorageMeta",
+          "_MEM_FORMAT_ENCODING",
+          "_StorageInfo",
+          "SavePlan",
+          "MCoreSavePlan",
+          "WriteItem",
+          "WriteItemType",
+          "TensorWriteData",
+          "BytesIOWriteData");
+
   private PickleGlobals() {}
+
+  private static boolean isDistributed(String module) {
+    return module.startsWith("torch.distributed.")
+        || module.startsWith("megatron.core.dist_checkpointing.");
+  }
 
   static PyGlobal named(String module, String name) {
     return new PyGlobal(PYTHON_2_MODULES.getOrDefault(module, module), name);
@@ -87,6 +112,7 @@ final class PickleGlobals {
 
   static boolean isKnown(PyGlobal global) {
     return KNOWN.contains(global.qualifiedName())
+        || DISTRIBUTED.contains(global.name()) && isDistributed(global.module())
         || isStorageClass(global)
         || (global.module().equals("torch") && DataType.ofTorchName(global.name()).isPresent());
   }

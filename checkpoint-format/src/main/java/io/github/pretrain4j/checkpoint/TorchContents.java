@@ -24,7 +24,7 @@ record TorchContents(
     boolean bigEndian,
     Collection<ZipRecord> records) {
 
-  private static final long MAX_PICKLE_BYTES = 512L << 20;
+  static final long MAX_PICKLE_BYTES = 512L << 20;
   private static final int MAX_TEXT_RECORD = 64;
   private static final int MIN_VERSION = 1;
   private static final int MAX_VERSION = 10;

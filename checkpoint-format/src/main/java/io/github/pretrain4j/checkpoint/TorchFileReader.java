@@ -1,5 +1,6 @@
 package io.github.pretrain4j.checkpoint;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -15,9 +16,11 @@ public final class TorchFileReader implements AutoCloseable {
   private final FileBytes bytes;
   private final TorchContents contents;
   private final StridedReader strided;
+  private final Closeable owned;
 
-  private TorchFileReader(FileBytes bytes, TorchContents contents) {
+  private TorchFileReader(FileBytes bytes, TorchContents contents, Closeable owned) {
     this.bytes = bytes;
+    this.owned = owned;
     this.contents = contents;
     this.strided = new StridedReader(bytes, contents.bigEndian());
   }
@@ -36,10 +39,35 @@ public final class TorchFileReader implements AutoCloseable {
     return open(file, true);
   }
 
+  /**
+   * Opens an archive that lies inside a bigger file. To open many of one file, see {@link
+   * ItemFile}.
+   *
+   * @param byteOffset its first byte in the file
+   * @param byteCount its length; nothing outside is read
+   */
+  public static TorchFileReader open(Path file, long byteOffset, long byteCount)
+      throws IOException {
+    ItemFile items = ItemFile.open(file);
+    try {
+      TorchFileReader item = items.torch(byteOffset, byteCount);
+      return new TorchFileReader(item.bytes, item.contents, items);
+    } catch (IOException | RuntimeException e) {
+      try (items) {
+        throw e;
+      }
+    }
+  }
+
+  /** Reads an archive of an open file, which stays open when the reader is closed. */
+  static TorchFileReader of(FileBytes window) throws IOException {
+    return new TorchFileReader(window, TorchContents.read(window, false), window);
+  }
+
   private static TorchFileReader open(Path file, boolean strict) throws IOException {
     FileBytes bytes = FileBytes.open(file);
     try {
-      return new TorchFileReader(bytes, TorchContents.read(bytes, strict));
+      return new TorchFileReader(bytes, TorchContents.read(bytes, strict), bytes);
     } catch (IOException | RuntimeException e) {
       try (bytes) {
         throw e;
@@ -110,6 +138,6 @@ public final class TorchFileReader implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    bytes.close();
+    owned.close();
   }
 }
