@@ -1,17 +1,19 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
-/**
- * Which modules a Megatron-Core model is built of, and so what its checkpoint calls the norms of a
- * layer.
- */
+/** Which modules a Megatron model is built of, and so what its checkpoint calls the parameters. */
 public enum LayerSpec {
-  /** Megatron's own modules: norms stand alone. */
+  /** Megatron-Core with its own modules: norms stand alone. */
   LOCAL("local"),
   /**
-   * Transformer Engine's: norms belong to the linear layer behind them. What Llama-like models
-   * train with.
+   * Megatron-Core with Transformer Engine's: norms belong to the linear layer behind them. What
+   * Llama-like models train with.
    */
-  TRANSFORMER_ENGINE("transformer_engine");
+  TRANSFORMER_ENGINE("transformer_engine"),
+  /**
+   * The models before Megatron-Core: nested dictionaries, {@code query_key_value}, {@code
+   * dense_h_to_4h}. Dense decoders only.
+   */
+  LEGACY("local");
 
   private final String argument;
 

@@ -240,6 +240,48 @@ public final class MegatronCheckpoint implements AutoCloseable {
     return layers.size();
   }
 
+  /** How it lies on disk. */
+  public CheckpointFormat format() {
+    return CheckpointFormat.TORCH;
+  }
+
+  /**
+   * The parallel sizes it was saved with, and the layers of every chunk as they are in the files.
+   * One rank and one chunk for a distributed checkpoint, whose files do not depend on them.
+   */
+  public ParallelLayout layout() {
+    return ParallelLayout.of(tensorModelParallelSize(), pipelineModelParallelSize());
+  }
+
+  /** Whose names the files have. */
+  public LayerSpec layerSpec() {
+    throw new UnsupportedOperationException("layer specification");
+  }
+
+  /** How the files store experts; null if there are none. */
+  public @Nullable ExpertLayout expertLayout() {
+    return null;
+  }
+
+  /**
+   * The state of the optimizer as whole tensors {@code optimizer.state.exp_avg.NAME}, {@code
+   * optimizer.state.exp_avg_sq.NAME} and {@code optimizer.state.fp32_param.NAME}; null if there is
+   * none. Closing it does not close the checkpoint.
+   *
+   * @throws CorruptCheckpointException if there is one that cannot be understood
+   */
+  public @Nullable TensorSource optimizerTensors() throws IOException {
+    return null;
+  }
+
+  /**
+   * What a training run needs beside tensors: {@code param_groups}, {@code opt_param_scheduler},
+   * {@code rng_state}, as far as the checkpoint has it.
+   */
+  public Map<String, PickleObject> commonState() throws IOException {
+    return Map.of();
+  }
+
   /** The {@code iter_…} or {@code release} directory. */
   public Path directory() {
     return directory.iterationDirectory();

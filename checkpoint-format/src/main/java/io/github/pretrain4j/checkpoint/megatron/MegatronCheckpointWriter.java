@@ -41,8 +41,10 @@ public final class MegatronCheckpointWriter {
   private final Path root;
   private long iteration = 1;
   private boolean release;
-  private ParallelLayout layout = new ParallelLayout(1, 1);
+  private ParallelLayout layout = ParallelLayout.of(1, 1);
   private LayerSpec layerSpec = LayerSpec.TRANSFORMER_ENGINE;
+  private CheckpointFormat format = CheckpointFormat.TORCH;
+  private ExpertLayout expertLayout = ExpertLayout.SEQUENTIAL;
   private Map<String, ? extends @Nullable Object> arguments = Map.of();
   private Map<String, PickleObject> extraState = Map.of();
   private TensorContent extraContent =
@@ -82,8 +84,40 @@ public final class MegatronCheckpointWriter {
   /** Over how many ranks to split; 1 and 1 by default. */
   public MegatronCheckpointWriter parallel(
       int tensorModelParallelSize, int pipelineModelParallelSize) {
-    this.layout = new ParallelLayout(tensorModelParallelSize, pipelineModelParallelSize);
+    this.layout = ParallelLayout.of(tensorModelParallelSize, pipelineModelParallelSize);
     return this;
+  }
+
+  /** Over how many ranks to split, and which layers each pipeline chunk gets. */
+  public MegatronCheckpointWriter layout(ParallelLayout value) {
+    this.layout = value;
+    return this;
+  }
+
+  /** What to write; {@link CheckpointFormat#TORCH} by default. */
+  public MegatronCheckpointWriter format(CheckpointFormat value) {
+    this.format = value;
+    return this;
+  }
+
+  /** How to store experts; {@link ExpertLayout#SEQUENTIAL} by default. */
+  public MegatronCheckpointWriter expertLayout(ExpertLayout value) {
+    this.expertLayout = value;
+    return this;
+  }
+
+  /**
+   * The state of the optimizer, written as Megatron without its distributed optimizer saves it.
+   *
+   * @param tensors whole tensors {@code optimizer.state.exp_avg.NAME}, {@code
+   *     optimizer.state.exp_avg_sq.NAME} and {@code optimizer.state.fp32_param.NAME}, shaped as the
+   *     model's
+   * @param commonState what belongs to no tensor, as {@link MegatronCheckpoint#commonState} gives
+   *     it: parameter groups, scheduler, generators
+   */
+  public MegatronCheckpointWriter optimizer(
+      TensorSource tensors, Map<String, ? extends PickleObject> commonState) {
+    throw new UnsupportedOperationException("optimizer state");
   }
 
   /** Whose names to write; Transformer Engine's by default. */
@@ -165,6 +199,22 @@ public final class MegatronCheckpointWriter {
     }
     writeTracker();
     return complete;
+  }
+
+  /**
+   * Everything that is wrong with writing {@code model} as configured, before anything is written;
+   * empty if nothing is.
+   */
+  public List<String> problems(TensorSource model) {
+    if (format != CheckpointFormat.TORCH || expertLayout != ExpertLayout.SEQUENTIAL) {
+      return List.of("format " + format.argument() + " with experts " + expertLayout);
+    }
+    try {
+      stages(model);
+      return List.of();
+    } catch (IllegalArgumentException e) {
+      return List.of(String.valueOf(e.getMessage()));
+    }
   }
 
   /**
