@@ -22,7 +22,8 @@ class StructureTest {
       Map.of(
           "checkpoint", Set.of(),
           "checkpoint.huggingface", Set.of("checkpoint"),
-          "checkpoint.megatron", Set.of("checkpoint"),
+          "checkpoint.distributed", Set.of("checkpoint"),
+          "checkpoint.megatron", Set.of("checkpoint", "checkpoint.distributed"),
           "model", Set.of("checkpoint"),
           "model.family", Set.of("model", "checkpoint"),
           "convert",
