@@ -1,5 +1,7 @@
 package io.github.pretrain4j.model;
 
+import io.github.pretrain4j.checkpoint.TensorSource;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,32 @@ public interface ModelFamily {
 
   /** The mapping of all weights of such a model, both ways. */
   WeightMapping weights(TransformerConfig config);
+
+  /**
+   * What of such a model Megatron has no way to compute, so that a conversion must not even begin;
+   * empty when there is nothing.
+   */
+  default List<String> problems(TransformerConfig config) {
+    return List.of();
+  }
+
+  /**
+   * The tensors of a Hugging Face model with their values as Megatron needs them, under the names
+   * that {@link #weights} maps. The same tensors unless the family keeps some in a form that moving
+   * rows does not undo: scaled in blocks, or normalised at use. Closing the view leaves {@code
+   * source} open.
+   */
+  default TensorSource sourceTransform(TransformerConfig config, TensorSource source) {
+    return source;
+  }
+
+  /**
+   * The tensors that {@link #sourceTransform} gives with other values than {@code source} has, and
+   * what is done to them: these do not come back bit for bit.
+   */
+  default Map<String, String> sourceChanges(TransformerConfig config, TensorSource source) {
+    return Map.of();
+  }
 
   /** The class name in config.json's {@code architectures}. */
   default String architecture() {

@@ -6,18 +6,29 @@ import org.jspecify.annotations.Nullable;
 /**
  * The shape and the constants of a decoder-only transformer, under Megatron's names.
  *
- * <p>RMS normalisation before each block, rotary positions over the whole head in half-split order,
- * grouped-query attention, SwiGLU; linear layers have no bias except, with {@code qkvBias}, the
- * fused query/key/value projection.
+ * <p>RMS normalisation before each block, grouped-query or latent attention, a gated MLP or
+ * experts; linear layers have no bias except, with {@code qkvBias}, the fused query/key/value
+ * projection. The plain decoder, all that {@link #isPlainDecoder} allows, has rotary positions over
+ * the whole head in half-split order and SwiGLU.
  *
  * @param family the {@link ModelFamily#name()} that made it
+ * @param ffnHiddenSize width of the MLP in layers without experts
  * @param kvChannels width of one attention head; {@code numAttentionHeads * kvChannels} need not be
  *     {@code hiddenSize}
  * @param vocabSize rows of the embedding before Megatron's padding
  * @param slidingWindow a query sees itself and the {@code slidingWindow - 1} positions before it; 0
  *     means all of them
  * @param tiedEmbeddings the output layer uses the embedding's weight
- * @param qkLayernorm each query and key head is normalised before rotation
+ * @param qkLayernorm each query and key head is normalised before rotation; with latent attention:
+ *     the narrow vectors are
+ * @param rotaryPercent the share of each head that is rotated, from its beginning
+ * @param rotaryInterleaved rotation turns neighbours, not an element of the first half with one of
+ *     the second
+ * @param zeroCenteredNorm normalisation multiplies by one plus its weight
+ * @param embeddingScale what embeddings are multiplied by before the first layer
+ * @param numMtpLayers layers beside the decoder that predict tokens further ahead
+ * @param mixtureOfExperts null for MLPs only
+ * @param latentAttention null for grouped-query attention
  */
 public record TransformerConfig(
     String family,
@@ -35,7 +46,16 @@ public record TransformerConfig(
     int slidingWindow,
     boolean tiedEmbeddings,
     boolean qkvBias,
-    boolean qkLayernorm) {
+    boolean qkLayernorm,
+    PositionEmbedding positionEmbedding,
+    double rotaryPercent,
+    boolean rotaryInterleaved,
+    Activation activation,
+    boolean zeroCenteredNorm,
+    double embeddingScale,
+    int numMtpLayers,
+    @Nullable MixtureOfExperts mixtureOfExperts,
+    @Nullable LatentAttention latentAttention) {
 
   /** No size of a real model comes near it; it keeps products of two sizes inside a long. */
   private static final int MAX_SIZE = 1 << 28;
@@ -72,6 +92,36 @@ public record TransformerConfig(
     }
     if (slidingWindow < 0) {
       throw new IllegalArgumentException("slidingWindow " + slidingWindow + " is negative");
+    }
+    double rotated = kvChannels * rotaryPercent;
+    if (!(rotaryPercent > 0 && rotaryPercent <= 1)
+        || rotated != Math.rint(rotated)
+        || rotated % 2 != 0) {
+      throw new IllegalArgumentException(
+          "rotaryPercent "
+              + rotaryPercent
+              + " of kvChannels "
+              + kvChannels
+              + " is no even number: rotary positions turn pairs");
+    }
+    if (!(embeddingScale > 0) || Double.isInfinite(embeddingScale)) {
+      throw new IllegalArgumentException("embeddingScale " + embeddingScale + " is not positive");
+    }
+    if (numMtpLayers < 0 || numMtpLayers > 1000) {
+      throw new IllegalArgumentException("numMtpLayers " + numMtpLayers + " is not in 0..1000");
+    }
+    if (mixtureOfExperts != null
+        && !mixtureOfExperts.layerIsMoe().isEmpty()
+        && mixtureOfExperts.layerIsMoe().size() != numLayers) {
+      throw new IllegalArgumentException(
+          "layerIsMoe has "
+              + mixtureOfExperts.layerIsMoe().size()
+              + " entries for "
+              + numLayers
+              + " layers");
+    }
+    if (latentAttention != null && numQueryGroups != numAttentionHeads) {
+      throw new IllegalArgumentException("latent attention has no query groups");
     }
   }
 
@@ -148,7 +198,16 @@ public record TransformerConfig(
         .slidingWindow(slidingWindow)
         .tiedEmbeddings(tiedEmbeddings)
         .qkvBias(qkvBias)
-        .qkLayernorm(qkLayernorm);
+        .qkLayernorm(qkLayernorm)
+        .positionEmbedding(positionEmbedding)
+        .rotaryPercent(rotaryPercent)
+        .rotaryInterleaved(rotaryInterleaved)
+        .activation(activation)
+        .zeroCenteredNorm(zeroCenteredNorm)
+        .embeddingScale(embeddingScale)
+        .numMtpLayers(numMtpLayers)
+        .mixtureOfExperts(mixtureOfExperts)
+        .latentAttention(latentAttention);
   }
 
   public TransformerConfig withSlidingWindow(int value) {
@@ -167,6 +226,27 @@ public record TransformerConfig(
     return toBuilder().qkLayernorm(value).build();
   }
 
+  /** Whether layer {@code layer}, counted from 0 through all stages, has experts. */
+  public boolean isMoeLayer(int layer) {
+    return mixtureOfExperts != null && mixtureOfExperts.isMoe(layer);
+  }
+
+  /**
+   * Whether it is the decoder of Llama and its nearest kin: a dense model with SwiGLU,
+   * grouped-query attention and rotary positions over whole heads in half-split order.
+   */
+  public boolean isPlainDecoder() {
+    return mixtureOfExperts == null
+        && latentAttention == null
+        && numMtpLayers == 0
+        && positionEmbedding == PositionEmbedding.ROPE
+        && rotaryPercent == 1
+        && !rotaryInterleaved
+        && activation == Activation.SWIGLU
+        && !zeroCenteredNorm
+        && embeddingScale == 1;
+  }
+
   /** Query heads that share one key and one value head. */
   public int headsPerGroup() {
     return numAttentionHeads / numQueryGroups;
@@ -182,16 +262,51 @@ public record TransformerConfig(
 
   /** Numbers in the model, padding aside; a tied output layer counts once. */
   public long parameterCount() {
-    long attention =
-        (long) qkvRows() * hiddenSize + (long) numAttentionHeads * kvChannels * hiddenSize;
-    long layer =
-        attention
-            + 3L * ffnHiddenSize * hiddenSize
-            + 2L * hiddenSize
-            + (qkvBias ? qkvRows() : 0)
-            + (qkLayernorm ? 2L * kvChannels : 0);
+    long layers = 0;
+    for (int i = 0; i < numLayers; i++) {
+      layers += layerParameterCount(isMoeLayer(i));
+    }
+    // Two norms, the projection of both inputs to one, and the norm after the layer.
+    long mtp =
+        layerParameterCount(isMoeLayer(numLayers - 1))
+            + 3L * hiddenSize
+            + 2L * hiddenSize * hiddenSize;
     long embedding = (long) vocabSize * hiddenSize;
-    return numLayers * layer + hiddenSize + (tiedEmbeddings ? 1 : 2) * embedding;
+    return layers + numMtpLayers * mtp + hiddenSize + (tiedEmbeddings ? 1 : 2) * embedding;
+  }
+
+  private long layerParameterCount(boolean moe) {
+    return attentionParameterCount()
+        + 2L * hiddenSize
+        + (moe && mixtureOfExperts != null
+            ? expertParameterCount(mixtureOfExperts)
+            : 3L * ffnHiddenSize * hiddenSize);
+  }
+
+  private long expertParameterCount(MixtureOfExperts experts) {
+    return (long) experts.numExperts() * hiddenSize
+        + (experts.expertBias() ? experts.numExperts() : 0)
+        + 3L * experts.numExperts() * experts.moeFfnHiddenSize() * hiddenSize
+        + 3L * experts.sharedExpertFfnHiddenSize() * hiddenSize
+        + (experts.sharedExpertGate() ? hiddenSize : 0);
+  }
+
+  private long attentionParameterCount() {
+    long heads = numAttentionHeads;
+    long hidden = hiddenSize;
+    if (latentAttention != null) {
+      long queryRows = heads * latentAttention.qkChannels();
+      long qRank = latentAttention.qLoraRank();
+      long kvRank = latentAttention.kvLoraRank();
+      return (qRank == 0 ? queryRows * hidden : qRank * (hidden + queryRows + 1))
+          + (kvRank + latentAttention.qkPosEmbHeadDim()) * hidden
+          + kvRank * (1 + heads * (latentAttention.qkHeadDim() + latentAttention.vHeadDim()))
+          + hidden * heads * latentAttention.vHeadDim();
+    }
+    return qkvRows() * hidden
+        + heads * kvChannels * hidden
+        + (qkvBias ? qkvRows() : 0)
+        + (qkLayernorm ? 2L * kvChannels : 0);
   }
 
   /**
@@ -231,6 +346,15 @@ public record TransformerConfig(
     private boolean tiedEmbeddings;
     private boolean qkvBias;
     private boolean qkLayernorm;
+    private PositionEmbedding positionEmbedding = PositionEmbedding.ROPE;
+    private double rotaryPercent = 1;
+    private boolean rotaryInterleaved;
+    private Activation activation = Activation.SWIGLU;
+    private boolean zeroCenteredNorm;
+    private double embeddingScale = 1;
+    private int numMtpLayers;
+    private @Nullable MixtureOfExperts mixtureOfExperts;
+    private @Nullable LatentAttention latentAttention;
 
     private Builder() {}
 
@@ -316,6 +440,51 @@ public record TransformerConfig(
       return this;
     }
 
+    public Builder positionEmbedding(PositionEmbedding value) {
+      this.positionEmbedding = value;
+      return this;
+    }
+
+    public Builder rotaryPercent(double value) {
+      this.rotaryPercent = value;
+      return this;
+    }
+
+    public Builder rotaryInterleaved(boolean value) {
+      this.rotaryInterleaved = value;
+      return this;
+    }
+
+    public Builder activation(Activation value) {
+      this.activation = value;
+      return this;
+    }
+
+    public Builder zeroCenteredNorm(boolean value) {
+      this.zeroCenteredNorm = value;
+      return this;
+    }
+
+    public Builder embeddingScale(double value) {
+      this.embeddingScale = value;
+      return this;
+    }
+
+    public Builder numMtpLayers(int value) {
+      this.numMtpLayers = value;
+      return this;
+    }
+
+    public Builder mixtureOfExperts(@Nullable MixtureOfExperts value) {
+      this.mixtureOfExperts = value;
+      return this;
+    }
+
+    public Builder latentAttention(@Nullable LatentAttention value) {
+      this.latentAttention = value;
+      return this;
+    }
+
     public TransformerConfig build() {
       if (kvChannels == 0 && numAttentionHeads > 0 && hiddenSize % numAttentionHeads != 0) {
         throw new IllegalArgumentException(
@@ -341,7 +510,16 @@ public record TransformerConfig(
           slidingWindow,
           tiedEmbeddings,
           qkvBias,
-          qkLayernorm);
+          qkLayernorm,
+          positionEmbedding,
+          rotaryPercent,
+          rotaryInterleaved,
+          activation,
+          zeroCenteredNorm,
+          embeddingScale,
+          numMtpLayers,
+          mixtureOfExperts,
+          latentAttention);
     }
   }
 }

@@ -266,6 +266,27 @@ public final class WeightMapping {
     return new MappedTensorSource(megatronSource, huggingFace);
   }
 
+  /**
+   * Rows {@code firstRow..firstRow+rowCount-1} of a tensor, which lie in {@code name} of the other
+   * naming from {@code otherRow} on.
+   */
+  public record Slice(long firstRow, long rowCount, String name, long otherRow) {}
+
+  /**
+   * Where each row of a Hugging Face tensor lies in Megatron's whole tensors, from top to bottom.
+   *
+   * @throws IllegalArgumentException if the mapping has no such tensor
+   */
+  public List<Slice> slices(String huggingFaceName) {
+    MappedTensor tensor = huggingFace.get(huggingFaceName);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no tensor named " + huggingFaceName);
+    }
+    return tensor.runs().stream()
+        .map(run -> new Slice(run.firstRow(), run.rowCount(), run.source(), run.sourceRow()))
+        .toList();
+  }
+
   /** The Hugging Face tensors whose rows are in this Megatron tensor. */
   public Set<String> huggingFaceNames(String megatronName) {
     MappedTensor tensor = megatron.get(megatronName);

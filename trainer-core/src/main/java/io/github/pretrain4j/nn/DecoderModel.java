@@ -1,5 +1,7 @@
 package io.github.pretrain4j.nn;
 
+import io.github.pretrain4j.model.Activation;
+import io.github.pretrain4j.model.PositionEmbedding;
 import io.github.pretrain4j.model.RopeScaling;
 import io.github.pretrain4j.model.TransformerConfig;
 import io.github.pretrain4j.tensor.AttentionMask;
@@ -56,17 +58,12 @@ public final class DecoderModel implements LanguageModel {
    * Adds the parameters, all 0, to {@code store} and takes it over.
    *
    * @param maxPositions positions in the rotary table
-   * @throws IllegalArgumentException for query and key normalisation, which this decoder does not
-   *     have
+   * @throws IllegalArgumentException for what this decoder does not have: normalised queries and
+   *     keys, experts, latent attention and the like
    */
   public DecoderModel(
       TransformerConfig config, int paddedVocabSize, int maxPositions, ParameterStore store) {
-    if (config.qkLayernorm()) {
-      throw new IllegalArgumentException(
-          "family "
-              + config.family()
-              + " normalises queries and keys, which the standard decoder does not do yet");
-    }
+    requireSupported(config);
     this.config = config;
     this.parameters = store;
     this.layout =
@@ -105,6 +102,45 @@ public final class DecoderModel implements LanguageModel {
             config.kvChannels(),
             maxPositions,
             scaling(config.ropeScaling()));
+  }
+
+  /** Lists what of {@code config} this decoder does not compute. */
+  private static void requireSupported(TransformerConfig config) {
+    List<String> missing = new ArrayList<>();
+    if (config.qkLayernorm()) {
+      missing.add("normalised queries and keys");
+    }
+    if (config.mixtureOfExperts() != null) {
+      missing.add("experts");
+    }
+    if (config.latentAttention() != null) {
+      missing.add("latent attention");
+    }
+    if (config.numMtpLayers() > 0) {
+      missing.add("prediction of several tokens");
+    }
+    if (config.positionEmbedding() != PositionEmbedding.ROPE) {
+      missing.add(config.positionEmbedding() + " positions");
+    }
+    if (config.rotaryPercent() != 1 || config.rotaryInterleaved()) {
+      missing.add("rotary positions on part of a head or in interleaved order");
+    }
+    if (config.activation() != Activation.SWIGLU) {
+      missing.add(config.activation() + " as activation");
+    }
+    if (config.zeroCenteredNorm()) {
+      missing.add("norms whose weight is centred on zero");
+    }
+    if (config.embeddingScale() != 1) {
+      missing.add("scaled embeddings");
+    }
+    if (!missing.isEmpty()) {
+      throw new IllegalArgumentException(
+          "family "
+              + config.family()
+              + " needs what the standard decoder does not have: "
+              + String.join(", ", missing));
+    }
   }
 
   private static @Nullable Llama3Scaling scaling(@Nullable RopeScaling scaling) {
