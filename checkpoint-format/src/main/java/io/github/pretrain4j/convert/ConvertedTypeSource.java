@@ -4,15 +4,24 @@ import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.NumericConversion;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
+import io.github.pretrain4j.model.WeightMapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/** The same tensors with every element rounded to another type. Does not close the source. */
+/**
+ * The same tensors with every weight rounded to another type. What is no weight (buffers, and the
+ * bias that steers a router, which every program keeps in fp32) stays as it is. Does not close the
+ * source.
+ */
 final class ConvertedTypeSource implements TensorSource {
   private static final int BLOCK_ELEMENTS = 1 << 16;
+
+  /** Megatron's name of the router's bias, and DeepSeek's. */
+  private static final Set<String> KEPT = Set.of("expert_bias", "e_score_correction_bias");
 
   private final TensorSource source;
   private final DataType type;
@@ -28,21 +37,34 @@ final class ConvertedTypeSource implements TensorSource {
     return overflows.sum();
   }
 
+  /** Whether a tensor of that name and type is rounded when weights are. */
+  static boolean isRounded(TensorInfo info) {
+    String name = info.name();
+    return info.type().isFloatingPoint()
+        && !WeightMapping.isBuffer(name)
+        && !KEPT.contains(name.substring(name.lastIndexOf('.') + 1));
+  }
+
+  private TensorInfo converted(TensorInfo info) {
+    return isRounded(info) ? info.withType(type) : info;
+  }
+
   @Override
   public List<TensorInfo> tensors() {
-    return source.tensors().stream().map(info -> info.withType(type)).toList();
+    return source.tensors().stream().map(this::converted).toList();
   }
 
   @Override
   public @Nullable TensorInfo find(String name) {
     TensorInfo info = source.find(name);
-    return info == null ? null : info.withType(type);
+    return info == null ? null : converted(info);
   }
 
   @Override
   public void read(String name, long byteOffset, ByteBuffer target) throws IOException {
-    DataType from = source.get(name).type();
-    if (from == type) {
+    TensorInfo info = source.get(name);
+    DataType from = info.type();
+    if (from == type || !isRounded(info)) {
       source.read(name, byteOffset, target);
       return;
     }

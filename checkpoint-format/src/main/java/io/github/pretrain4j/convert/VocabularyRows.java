@@ -6,16 +6,23 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A Megatron model's tensors with another number of vocabulary rows: cut, or padded by repeating
- * the last row as Megatron's converter does. Does not close the source.
+ * A Megatron model's tensors, or its optimizer's, with another number of vocabulary rows: cut, or
+ * padded by repeating the last row as Megatron's converter does, moments with zeros. Does not close
+ * the source.
  */
 final class VocabularyRows implements TensorSource {
-  private static final Set<String> TENSORS =
-      Set.of("embedding.word_embeddings.weight", "output_layer.weight");
+  static final String EMBEDDING = "embedding.word_embeddings.weight";
+  static final String OUTPUT_LAYER = "output_layer.weight";
+
+  private static final Pattern TENSORS =
+      Pattern.compile(
+          "(optimizer\\.state\\.[a-z0-9_]+\\.)?(embedding\\.word_embeddings|output_layer)\\.weight");
+
+  private static final String MOMENT = "optimizer.state.exp_avg";
 
   private final TensorSource source;
   private final long rows;
@@ -26,7 +33,7 @@ final class VocabularyRows implements TensorSource {
   }
 
   private TensorInfo resized(TensorInfo info) {
-    if (!TENSORS.contains(info.name()) || info.shape().isEmpty()) {
+    if (info.shape().isEmpty() || !TENSORS.matcher(info.name()).matches()) {
       return info;
     }
     List<Long> shape = new ArrayList<>(info.shape());
@@ -65,7 +72,9 @@ final class VocabularyRows implements TensorSource {
     }
     long rowBytes = stored / there.shape().get(0);
     ByteBuffer last = ByteBuffer.allocate(Math.toIntExact(rowBytes));
-    source.read(name, stored - rowBytes, last);
+    if (!name.startsWith(MOMENT)) {
+      source.read(name, stored - rowBytes, last);
+    }
     long position = Math.max(byteOffset, stored);
     while (target.hasRemaining()) {
       int into = (int) (position % rowBytes);

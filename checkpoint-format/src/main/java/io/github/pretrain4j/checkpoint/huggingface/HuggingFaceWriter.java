@@ -3,10 +3,13 @@ package io.github.pretrain4j.checkpoint.huggingface;
 import io.github.pretrain4j.checkpoint.CheckpointWriteException;
 import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.PickleObject;
+import io.github.pretrain4j.checkpoint.PlannedFile;
+import io.github.pretrain4j.checkpoint.SafetensorsFile;
 import io.github.pretrain4j.checkpoint.SafetensorsWriter;
 import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
+import io.github.pretrain4j.checkpoint.TorchFile;
 import io.github.pretrain4j.checkpoint.TorchFileWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -20,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -29,7 +33,7 @@ import java.util.stream.Stream;
  * model is there as a whole or not at all. A directory that holds files already is refused.
  */
 public final class HuggingFaceWriter {
-  /** Beside {@code *.py}: what a loader may want of a reference directory. */
+  /** What a loader or a reader may want of a reference directory; code and tiktoken files too. */
   private static final Set<String> COMPANIONS =
       Set.of(
           "config.json",
@@ -44,7 +48,16 @@ public final class HuggingFaceWriter {
           "chat_template.jinja",
           "chat_template.json",
           "preprocessor_config.json",
+          "configuration.json",
+          "spiece.model",
+          "LICENSE",
+          "LICENSE.txt",
+          "LICENSE.md",
+          "NOTICE",
+          "NOTICE.txt",
           "README.md");
+
+  private static final Pattern COMPANION_ENDING = Pattern.compile(".*\\.(py|tiktoken)");
 
   private final Path directory;
   private final WeightFormat format;
@@ -119,26 +132,78 @@ public final class HuggingFaceWriter {
     }
   }
 
-  private List<String> writeWeights(
-      Path target, List<List<TensorInfo>> shards, TensorContent content) throws IOException {
-    List<String> fileNames = new ArrayList<>();
+  /**
+   * The files that {@link #write} makes, to be written by {@link
+   * io.github.pretrain4j.checkpoint.PlannedFiles}: weights, then the files beside them.
+   *
+   * @param tensors all weights, in the order in which they are dealt out to shards
+   * @param content asked by several threads at once if there are several
+   * @throws IllegalArgumentException if two tensors have one name, or there are fewer tensors than
+   *     shards
+   */
+  public List<PlannedFile> plan(List<TensorInfo> tensors, TensorContent content)
+      throws IOException {
+    Set<String> names = new HashSet<>();
+    for (TensorInfo tensor : tensors) {
+      if (!names.add(tensor.name())) {
+        throw new IllegalArgumentException("two tensors named " + tensor.name());
+      }
+    }
+    List<List<TensorInfo>> shards = ShardPlan.of(tensors, sharding);
+    if (shards.isEmpty()) {
+      throw new IllegalArgumentException("no tensors");
+    }
+    List<PlannedFile> plan = new ArrayList<>();
+    for (int i = 0; i < shards.size(); i++) {
+      plan.add(planShard(shardName(i, shards.size()), shards.get(i), content));
+    }
+    if (shards.size() > 1) {
+      plan.add(PlannedFile.bytes(format.indexFile(), index(shards).toJson()));
+    }
+    companions().forEach((name, bytes) -> plan.add(PlannedFile.bytes(name, bytes)));
+    return plan;
+  }
+
+  private String shardName(int shard, int shardCount) {
+    return shardCount == 1 ? format.singleFile() : format.shardFile(shard + 1, shardCount);
+  }
+
+  private ShardIndex index(List<List<TensorInfo>> shards) {
     Map<String, String> weightMap = new LinkedHashMap<>();
     long totalBytes = 0;
     long totalParameters = 0;
     for (int i = 0; i < shards.size(); i++) {
-      String name =
-          shards.size() == 1 ? format.singleFile() : format.shardFile(i + 1, shards.size());
-      writeShard(target.resolve(name), shards.get(i), content);
-      fileNames.add(name);
       for (TensorInfo tensor : shards.get(i)) {
-        weightMap.put(tensor.name(), name);
+        weightMap.put(tensor.name(), shardName(i, shards.size()));
         totalBytes += tensor.byteCount();
         totalParameters += tensor.elementCount();
       }
     }
+    return new ShardIndex(weightMap, totalBytes, totalParameters);
+  }
+
+  private PlannedFile planShard(String name, List<TensorInfo> tensors, TensorContent content) {
+    if (format == WeightFormat.SAFETENSORS) {
+      return SafetensorsFile.plan(name, tensors, Map.of("format", "pt"), content);
+    }
+    Map<String, PickleObject> stateDict = new LinkedHashMap<>();
+    for (TensorInfo tensor : tensors) {
+      stateDict.put(tensor.name(), TensorReference.contiguous(tensor));
+    }
+    return TorchFile.plan(name, PickleObject.PyDict.ordered(stateDict), content);
+  }
+
+  private List<String> writeWeights(
+      Path target, List<List<TensorInfo>> shards, TensorContent content) throws IOException {
+    List<String> fileNames = new ArrayList<>();
+    for (int i = 0; i < shards.size(); i++) {
+      String name = shardName(i, shards.size());
+      writeShard(target.resolve(name), shards.get(i), content);
+      fileNames.add(name);
+    }
     if (shards.size() > 1) {
-      ShardIndex index = new ShardIndex(weightMap, totalBytes, totalParameters);
-      DurableFiles.write(target.resolve(format.indexFile()), ByteBuffer.wrap(index.toJson()));
+      DurableFiles.write(
+          target.resolve(format.indexFile()), ByteBuffer.wrap(index(shards).toJson()));
     }
     return fileNames;
   }
@@ -157,27 +222,41 @@ public final class HuggingFaceWriter {
   }
 
   private void writeCompanions(Path target) throws IOException {
-    Map<String, Path> companions = new TreeMap<>();
+    for (Map.Entry<String, byte[]> companion : companions().entrySet()) {
+      DurableFiles.write(target.resolve(companion.getKey()), ByteBuffer.wrap(companion.getValue()));
+    }
+  }
+
+  /** The files beside the weights: those of the references by name, then those given. */
+  private Map<String, byte[]> companions() throws IOException {
+    Map<String, Path> found = new TreeMap<>();
     for (Path reference : references) {
-      try (Stream<Path> listed = Files.list(reference)) {
-        for (Path file : listed.filter(Files::isRegularFile).toList()) {
-          String name = file.getFileName().toString();
-          if (COMPANIONS.contains(name) || name.endsWith(".py")) {
-            companions.putIfAbsent(name, file);
-          }
-        }
-      }
+      companionsOf(reference).forEach(found::putIfAbsent);
     }
-    for (Map.Entry<String, Path> companion : companions.entrySet()) {
+    Map<String, byte[]> companions = new LinkedHashMap<>();
+    for (Map.Entry<String, Path> companion : found.entrySet()) {
       if (!files.containsKey(companion.getKey())) {
-        DurableFiles.write(
-            target.resolve(companion.getKey()),
-            ByteBuffer.wrap(Files.readAllBytes(companion.getValue())));
+        companions.put(companion.getKey(), Files.readAllBytes(companion.getValue()));
       }
     }
-    for (Map.Entry<String, ByteBuffer> file : files.entrySet()) {
-      DurableFiles.write(target.resolve(file.getKey()), file.getValue().duplicate());
+    files.forEach((name, content) -> companions.put(name, content.array().clone()));
+    return companions;
+  }
+
+  /**
+   * The files of a model directory that belong to the model and are no weights, by name: what
+   * {@link #companionsFrom} copies.
+   */
+  public static Map<String, Path> companionsOf(Path modelDirectory) throws IOException {
+    Map<String, Path> found = new TreeMap<>();
+    for (Path file : list(modelDirectory)) {
+      String name = file.getFileName().toString();
+      if (Files.isRegularFile(file)
+          && (COMPANIONS.contains(name) || COMPANION_ENDING.matcher(name).matches())) {
+        found.put(name, file);
+      }
     }
+    return found;
   }
 
   private static void requireVacant(Path target) throws IOException {
