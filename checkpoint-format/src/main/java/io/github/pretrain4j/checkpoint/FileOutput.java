@@ -3,12 +3,10 @@ package io.github.pretrain4j.checkpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.zip.CRC32;
 
 /**
  * A file that appears complete or not at all: written beside its place, flushed to disk and renamed
@@ -21,7 +19,6 @@ final class FileOutput implements AutoCloseable {
   private final Path beside;
   private final FileChannel channel;
   private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
-  private long position;
   private long drained;
   private boolean committed;
 
@@ -42,13 +39,7 @@ final class FileOutput implements AutoCloseable {
     return new FileOutput(file, beside, channel);
   }
 
-  /** Bytes written so far. */
-  long position() {
-    return position;
-  }
-
   void write(ByteBuffer source) throws IOException {
-    position += source.remaining();
     int end = source.limit();
     while (source.position() < end) {
       source.limit(Math.min(end, source.position() + buffer.remaining()));
@@ -58,47 +49,6 @@ final class FileOutput implements AutoCloseable {
         drain();
       }
     }
-  }
-
-  void write(byte[] source) throws IOException {
-    write(ByteBuffer.wrap(source));
-  }
-
-  /**
-   * Has {@code content} write one tensor, and checks that it writes all of it. Returns the CRC-32
-   * of the data.
-   */
-  int write(TensorInfo tensor, TensorContent content) throws IOException {
-    CRC32 crc = new CRC32();
-    long end = Math.addExact(position, tensor.byteCount());
-    WritableByteChannel out =
-        new WritableByteChannel() {
-          @Override
-          public int write(ByteBuffer source) throws IOException {
-            int count = source.remaining();
-            if (count > end - position) {
-              throw new IllegalStateException(
-                  "more than " + tensor.byteCount() + " bytes for " + tensor);
-            }
-            crc.update(source.duplicate());
-            FileOutput.this.write(source);
-            return count;
-          }
-
-          @Override
-          public boolean isOpen() {
-            return channel.isOpen();
-          }
-
-          @Override
-          public void close() {}
-        };
-    content.write(tensor, out);
-    if (position != end) {
-      throw new IllegalStateException(
-          (end - position) + " of " + tensor.byteCount() + " bytes missing for " + tensor);
-    }
-    return (int) crc.getValue();
   }
 
   private void drain() throws IOException {

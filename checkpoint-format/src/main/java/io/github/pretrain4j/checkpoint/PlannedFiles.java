@@ -74,6 +74,28 @@ public final class PlannedFiles {
    */
   public static void write(Path directory, List<? extends PlannedFile> files, Options options)
       throws IOException {
-    throw new UnsupportedOperationException();
+    new PlannedWrite(directory, files, options).run();
+  }
+
+  /**
+   * True if there is a journal of this plan, so that {@link #write} would go on with it. If not,
+   * the caller may want to clear away what another plan left.
+   */
+  public static boolean continues(List<? extends PlannedFile> files, Options options)
+      throws IOException {
+    Path journal = options.journal();
+    return journal != null
+        && WriteJournal.isOf(journal, WriteJournal.identity(files, options.fingerprint()));
+  }
+
+  /** Makes one file whose path is its name, in the directory of {@code place}. */
+  static void write(Path place, PlannedFile file) throws IOException {
+    Path directory = place.getParent();
+    write(directory == null ? Path.of("") : directory, List.of(file), Options.DEFAULT);
+  }
+
+  /** The last part of a path. */
+  static String name(Path place) {
+    return String.valueOf(place.getFileName());
   }
 }

@@ -1,33 +1,12 @@
 package io.github.pretrain4j.checkpoint;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.CharBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
-import java.util.Comparator;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 
-/**
- * Writes safetensors files, byte for byte as the reference implementation does. Layout: see the
- * package.
- */
+/** Writes one safetensors file, as {@link SafetensorsFile} plans it. */
 public final class SafetensorsWriter {
-  /** By type, widest first, then by the bytes of the name: so that every tensor is aligned. */
-  private static final Comparator<TensorInfo> DATA_ORDER =
-      Comparator.comparing(TensorInfo::type)
-          .thenComparing(
-              info -> info.name().getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
-
   private SafetensorsWriter() {}
 
   /**
@@ -35,6 +14,7 @@ public final class SafetensorsWriter {
    *
    * @param tensors in any order; the file has its own
    * @param metadata free-form strings; {@code {"format": "pt"}} for Hugging Face models
+   * @param content is asked once per tensor, by this thread, in the order of the file
    * @throws IllegalArgumentException if two tensors have one name or the format cannot express them
    */
   public static void write(
@@ -43,90 +23,7 @@ public final class SafetensorsWriter {
       Map<String, String> metadata,
       TensorContent content)
       throws IOException {
-    List<TensorInfo> ordered = new ArrayList<>(tensors);
-    ordered.sort(DATA_ORDER);
-    byte[] header = header(ordered, metadata);
-    try (FileOutput out = FileOutput.create(file)) {
-      out.write(
-          ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip());
-      out.write(header);
-      for (TensorInfo tensor : ordered) {
-        out.write(tensor, content);
-      }
-      out.commit();
-    }
-  }
-
-  private static byte[] header(List<TensorInfo> ordered, Map<String, String> metadata) {
-    StringBuilder json = new StringBuilder("{");
-    if (!metadata.isEmpty()) {
-      appendString(json, SafetensorsHeader.METADATA_KEY).append(":{");
-      String separator = "";
-      for (Map.Entry<String, String> entry : metadata.entrySet()) {
-        appendString(json.append(separator), entry.getKey()).append(':');
-        appendString(json, entry.getValue());
-        separator = ",";
-      }
-      json.append('}');
-    }
-    Set<String> names = new HashSet<>();
-    long begin = 0;
-    for (TensorInfo tensor : ordered) {
-      if (!names.add(tensor.name())) {
-        throw new IllegalArgumentException("two tensors named " + tensor.name());
-      }
-      if (tensor.type() == DataType.C128 || tensor.name().equals(SafetensorsHeader.METADATA_KEY)) {
-        throw new IllegalArgumentException("safetensors cannot hold " + tensor);
-      }
-      long end = Math.addExact(begin, tensor.byteCount());
-      appendString(json.append(json.length() == 1 ? "" : ","), tensor.name())
-          .append(":{\"dtype\":\"" + tensor.type() + "\",\"shape\":")
-          .append(tensor.shape().toString().replace(" ", ""))
-          .append(",\"data_offsets\":[" + begin + "," + end + "]}");
-      begin = end;
-    }
-    return padded(json.append('}'));
-  }
-
-  /** The header in UTF-8, filled with spaces to a multiple of 8 so that the data is aligned. */
-  private static byte[] padded(StringBuilder json) {
-    ByteBuffer utf8;
-    try {
-      utf8 = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(json));
-    } catch (CharacterCodingException e) {
-      throw new IllegalArgumentException("a tensor name holds a lone surrogate", e);
-    }
-    int length = utf8.remaining();
-    if (length > SafetensorsHeader.MAX_BYTES - 8) {
-      throw new IllegalArgumentException("header of " + length + " bytes is too large");
-    }
-    byte[] header = new byte[(length + 7) / 8 * 8];
-    Arrays.fill(header, (byte) ' ');
-    utf8.get(header, 0, length);
-    return header;
-  }
-
-  private static StringBuilder appendString(StringBuilder json, String text) {
-    json.append('"');
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      switch (c) {
-        case '"' -> json.append("\\\"");
-        case '\\' -> json.append("\\\\");
-        case '\b' -> json.append("\\b");
-        case '\t' -> json.append("\\t");
-        case '\n' -> json.append("\\n");
-        case '\f' -> json.append("\\f");
-        case '\r' -> json.append("\\r");
-        default -> {
-          if (c < ' ') {
-            json.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
-          } else {
-            json.append(c);
-          }
-        }
-      }
-    }
-    return json.append('"');
+    PlannedFiles.write(
+        file, SafetensorsFile.plan(PlannedFiles.name(file), tensors, metadata, content));
   }
 }

@@ -1,8 +1,8 @@
 package io.github.pretrain4j.checkpoint;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
+import java.util.function.UnaryOperator;
 
 /**
  * Supplies the data of tensors to a writer, one at a time, so that a checkpoint of any size needs
@@ -18,22 +18,19 @@ public interface TensorContent {
   void write(TensorInfo tensor, WritableByteChannel out) throws IOException;
 
   /**
-   * Content copied unchanged from {@code source}, which must hold every tensor under the same name,
-   * type and shape.
+   * Content copied unchanged from {@code source}, which must hold every tensor under the same name
+   * with the same type and number of elements. Long tensors may be read in several parts at once.
    */
   static TensorContent copyOf(TensorSource source) {
-    return (tensor, out) -> {
-      TensorInfo info = source.get(tensor.name());
-      if (info.type() != tensor.type() || info.elementCount() != tensor.elementCount()) {
-        throw new IllegalArgumentException("asked for " + tensor + ", the source has " + info);
-      }
-      long byteCount = info.byteCount();
-      ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(byteCount, 1 << 20));
-      for (long offset = 0; offset < byteCount; offset += buffer.limit()) {
-        buffer.clear().limit((int) Math.min(buffer.capacity(), byteCount - offset));
-        source.read(info.name(), offset, buffer);
-        out.write(buffer.flip());
-      }
-    };
+    return new CopiedContent(source, name -> name);
+  }
+
+  /**
+   * Content copied unchanged from {@code source}, where the tensor has another name.
+   *
+   * @param sourceName the name in the source, given the name of the tensor that is asked for
+   */
+  static TensorContent copyOf(TensorSource source, UnaryOperator<String> sourceName) {
+    return new CopiedContent(source, sourceName);
   }
 }
