@@ -25,7 +25,11 @@ record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
    * @param value the value of a number (fp32)
    */
   record Slot(
-      TensorInfo tensor, @Nullable OptimizerTensor kind, int chunk, String parameter, float value) {}
+      TensorInfo tensor,
+      @Nullable OptimizerTensor kind,
+      int chunk,
+      String parameter,
+      float value) {}
 
   /**
    * Lays the entry out.
@@ -33,8 +37,8 @@ record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
    * @param chunks for each model chunk of the rank its parameters (this rank's part): the key in
    *     the dictionary, in the dictionary's order. Buffers and extra states may be among them
    * @param kinds the kinds of tensors there are
-   * @param expertsApart whether experts have an optimizer of their own: with expert parallelism,
-   *     or when they are split over other tensor ranks than the rest
+   * @param expertsApart whether experts have an optimizer of their own: with expert parallelism, or
+   *     when they are split over other tensor ranks than the rest
    */
   static OptimizerShardPlan of(
       OptimizerSettings settings,
