@@ -1,9 +1,15 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
+import io.github.pretrain4j.checkpoint.PickleObject;
 import io.github.pretrain4j.checkpoint.PickleObject.PyDict;
+import io.github.pretrain4j.checkpoint.PickleObject.PyString;
+import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TorchFileReader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * left out.
  *
  * @param settings what belongs to no parameter
- * @param tensors for each kind the dictionaries of the rank's model chunks, in their order
+ * @param tensors for each kind the dictionaries of the rank's model chunks, in their order; a kind
+ *     that no parameter has is missing
  * @param inDistributedFile whether these tensors are to be read from {@code distrib_optim.pt}; else
  *     they are in the model's file
  */
@@ -25,6 +32,8 @@ record OptimizerShard(
     OptimizerSettings settings,
     Map<OptimizerTensor, List<PyDict>> tensors,
     boolean inDistributedFile) {
+  /** The file of the distributed optimizer, beside the model's. */
+  static final String DISTRIBUTED_FILE = "distrib_optim.pt";
 
   /**
    * Reads the state of one rank; null if it has none.
@@ -39,6 +48,85 @@ record OptimizerShard(
   static @Nullable OptimizerShard read(
       Path path, TorchFileReader reader, List<PyDict> chunks, @Nullable TorchFileReader distributed)
       throws IOException {
-    throw new UnsupportedOperationException();
+    PickleObject entry = reader.root() instanceof PyDict root ? root.get("optimizer") : null;
+    if (entry == null || entry instanceof PickleObject.PyNone) {
+      return null;
+    }
+    OptimizerEntry optimizer = OptimizerEntry.of(path, entry, reader::read);
+    RankModel model = RankModel.of(chunks, arguments(reader.root()));
+    OptimizerSettings settings = optimizer.settings();
+    Assignment assignment;
+    boolean inDistributedFile = false;
+    if (distributed != null) {
+      Path file = path.resolveSibling(DISTRIBUTED_FILE);
+      assignment = new DistributedOptimizerFile(file, distributed, reader, model).assign();
+      inDistributedFile = true;
+    } else {
+      assignment = new OptimizerStates(optimizer, model, reader).assign();
+    }
+    Map<OptimizerTensor, List<PyDict>> tensors = new EnumMap<>(OptimizerTensor.class);
+    for (OptimizerTensor kind : OptimizerTensor.values()) {
+      List<Map<String, TensorReference>> byChunk = assignment.of(kind);
+      if (byChunk.stream().anyMatch(chunk -> !chunk.isEmpty())) {
+        List<PyDict> dictionaries = new ArrayList<>();
+        for (int chunk = 0; chunk < chunks.size(); chunk++) {
+          dictionaries.add(replace("", chunks.get(chunk), byChunk.get(chunk)));
+        }
+        tensors.put(kind, dictionaries);
+      }
+    }
+    return new OptimizerShard(settings, tensors, inDistributedFile);
+  }
+
+  private static Map<String, PickleObject> arguments(PickleObject root) {
+    return root instanceof PyDict dict && dict.get("args") instanceof PickleObject.ObjectState args
+        ? args.attributes()
+        : Map.of();
+  }
+
+  /** The dictionary with other tensors under its keys, and without what has none. */
+  private static PyDict replace(
+      String prefix, PyDict dictionary, Map<String, TensorReference> tensors) {
+    Map<PickleObject, PickleObject> entries = new LinkedHashMap<>();
+    dictionary
+        .entries()
+        .forEach(
+            (key, value) -> {
+              if (!(key instanceof PyString name)) {
+                return;
+              }
+              String path = prefix + name.value();
+              TensorReference tensor = tensors.get(path);
+              if (value instanceof PyDict nested) {
+                entries.put(key, replace(path + ".", nested, tensors));
+              } else if (tensor != null) {
+                entries.put(key, tensor);
+              }
+            });
+    return new PyDict(dictionary.ordered(), entries);
+  }
+
+  /** Tensors of parameters, by chunk and key. */
+  static final class Assignment {
+    private final Map<OptimizerTensor, List<Map<String, TensorReference>>> tensors =
+        new EnumMap<>(OptimizerTensor.class);
+
+    Assignment(int chunks) {
+      for (OptimizerTensor kind : OptimizerTensor.values()) {
+        List<Map<String, TensorReference>> byChunk = new ArrayList<>();
+        for (int chunk = 0; chunk < chunks; chunk++) {
+          byChunk.add(new LinkedHashMap<>());
+        }
+        tensors.put(kind, byChunk);
+      }
+    }
+
+    void put(OptimizerTensor kind, OptimizerParameter parameter, TensorReference tensor) {
+      of(kind).get(parameter.chunk()).put(parameter.key(), tensor);
+    }
+
+    List<Map<String, TensorReference>> of(OptimizerTensor kind) {
+      return tensors.getOrDefault(kind, List.of());
+    }
   }
 }
