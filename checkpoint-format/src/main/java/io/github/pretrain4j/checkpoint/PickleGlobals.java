@@ -112,7 +112,7 @@ final class PickleGlobals {
 
   static boolean isKnown(PyGlobal global) {
     return KNOWN.contains(global.qualifiedName())
-        || DISTRIBUTED.contains(global.name()) && isDistributed(global.module())
+        || (DISTRIBUTED.contains(global.name()) && isDistributed(global.module()))
         || isStorageClass(global)
         || (global.module().equals("torch") && DataType.ofTorchName(global.name()).isPresent());
   }

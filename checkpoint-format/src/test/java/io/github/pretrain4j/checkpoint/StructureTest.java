@@ -26,6 +26,7 @@ class StructureTest {
           "checkpoint.megatron", Set.of("checkpoint", "checkpoint.distributed"),
           "model", Set.of("checkpoint"),
           "model.family", Set.of("model", "checkpoint"),
+          "inspect", Set.of("checkpoint.huggingface", "checkpoint.megatron", "model", "checkpoint"),
           "convert",
               Set.of("checkpoint.huggingface", "checkpoint.megatron", "model", "checkpoint"));
 

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,21 +35,17 @@ public final class HuggingFaceCheckpoint implements TensorSource {
   private final List<AutoCloseable> open;
   private final List<String> warnings;
   private final Map<String, TensorSource> shardOfTensor;
+  private final Map<String, Path> fileOfTensor;
   private final List<TensorInfo> tensors;
 
-  private HuggingFaceCheckpoint(
-      Path directory,
-      WeightFormat format,
-      List<Path> files,
-      List<AutoCloseable> open,
-      List<String> warnings,
-      Map<String, TensorSource> shardOfTensor) {
-    this.directory = directory;
-    this.format = format;
+  private HuggingFaceCheckpoint(Opening opened, List<Path> files) {
+    this.directory = opened.directory;
+    this.format = opened.format;
     this.files = List.copyOf(files);
-    this.open = open;
-    this.warnings = List.copyOf(warnings);
-    this.shardOfTensor = shardOfTensor;
+    this.open = opened.open;
+    this.warnings = List.copyOf(opened.warnings);
+    this.shardOfTensor = opened.shardOfTensor;
+    this.fileOfTensor = opened.fileOfTensor;
     List<TensorInfo> infos = new ArrayList<>();
     shardOfTensor.forEach((name, shard) -> infos.add(shard.get(name)));
     this.tensors = List.copyOf(infos);
@@ -90,6 +87,7 @@ public final class HuggingFaceCheckpoint implements TensorSource {
     private final List<AutoCloseable> open = new ArrayList<>();
     private final List<String> warnings = new ArrayList<>();
     private final Map<String, TensorSource> shardOfTensor = new LinkedHashMap<>();
+    private final Map<String, Path> fileOfTensor = new HashMap<>();
 
     /** Names that share the storage of an earlier one; totals count a storage once. */
     private final Set<String> aliases = new HashSet<>();
@@ -107,7 +105,7 @@ public final class HuggingFaceCheckpoint implements TensorSource {
         if (index != null) {
           checkTotal(index);
         }
-        return new HuggingFaceCheckpoint(directory, format, files, open, warnings, shardOfTensor);
+        return new HuggingFaceCheckpoint(this, files);
       } catch (IOException | RuntimeException e) {
         closeAll(open, e);
         throw e;
@@ -154,6 +152,7 @@ public final class HuggingFaceCheckpoint implements TensorSource {
               file, 0, "tensors", name + ", as the index says", "it is not there");
         }
         shardOfTensor.put(name, shard);
+        fileOfTensor.put(name, file);
       }
       int extra = shard.tensors().size() - names.size();
       if (extra > 0) {
@@ -215,6 +214,32 @@ public final class HuggingFaceCheckpoint implements TensorSource {
   /** The files that hold the weights, in order. */
   public List<Path> files() {
     return files;
+  }
+
+  /**
+   * The file that holds a tensor.
+   *
+   * @throws IllegalArgumentException if there is no such tensor
+   */
+  public Path fileOf(String name) {
+    Path file = fileOfTensor.get(name);
+    if (file == null) {
+      throw new IllegalArgumentException("no tensor named " + name + " in " + directory);
+    }
+    return file;
+  }
+
+  /**
+   * Reads every file that has checksums (safetensors has none) and checks them.
+   *
+   * @throws CorruptCheckpointException if one does not match
+   */
+  public void verify() throws IOException {
+    for (AutoCloseable shard : open) {
+      if (shard instanceof TorchFileReader torch) {
+        torch.verify();
+      }
+    }
   }
 
   /** What is odd but does no harm, in words. */
