@@ -11,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The entry {@code optimizer} of one rank's file, as Megatron writes it without its distributed
@@ -20,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param entry a dictionary, or a list of two where experts have an optimizer of their own
  * @param slots its tensors, in the order of the entry
  */
-record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
+record OptimizerShardPlan(PickleObject entry, List<StateSlot> slots) {
   /** What storage keys of the entry start with. */
   static final String STORAGE_PREFIX = "optimizer/";
 
@@ -28,23 +27,6 @@ record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
   OptimizerShardPlan {
     slots = List.copyOf(slots);
   }
-
-  /**
-   * A tensor of the entry.
-   *
-   * @param tensor its name is the storage key
-   * @param kind what it is; null for a number, whose {@code value} is all there is
-   * @param chunk index of the model chunk of the parameter
-   * @param parameter the key of the parameter in the chunk's dictionary, dots between levels; empty
-   *     for a number
-   * @param value the value of a number, of type fp32
-   */
-  record Slot(
-      TensorInfo tensor,
-      @Nullable OptimizerTensor kind,
-      int chunk,
-      String parameter,
-      float value) {}
 
   /**
    * Lays the entry out.
@@ -80,7 +62,7 @@ record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
   }
 
   private static final class Builder {
-    final List<Slot> slots = new ArrayList<>();
+    final List<StateSlot> slots = new ArrayList<>();
     final List<String> missing = new ArrayList<>();
     private final OptimizerSettings settings;
     private final Set<OptimizerTensor> kinds;
@@ -216,14 +198,14 @@ record OptimizerShardPlan(PickleObject entry, List<Slot> slots) {
     private TensorReference tensor(OptimizerTensor kind, OptimizerParameter parameter) {
       String key = STORAGE_PREFIX + kind.key() + "/" + parameter.chunk() + "/" + parameter.key();
       TensorInfo info = new TensorInfo(key, DataType.F32, parameter.info().shape());
-      slots.add(new Slot(info, kind, parameter.chunk(), parameter.key(), 0));
+      slots.add(new StateSlot(info, kind, parameter.chunk(), parameter.key(), null));
       return TensorReference.contiguous(info);
     }
 
     /** Every number needs a storage of its own: PyTorch counts steps in place. */
     private TensorReference number(String name, List<Long> shape, double value) {
       TensorInfo info = new TensorInfo(STORAGE_PREFIX + name, DataType.F32, shape);
-      slots.add(new Slot(info, null, 0, "", (float) value));
+      slots.add(StateSlot.of(info, (float) value));
       return TensorReference.contiguous(info);
     }
 
