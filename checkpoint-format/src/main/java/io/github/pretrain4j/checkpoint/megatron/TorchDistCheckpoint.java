@@ -291,8 +291,7 @@ public final class TorchDistCheckpoint implements AutoCloseable {
         TensorSource source = data.tensors();
         if (!key.state().isEmpty()) {
           String name = stored.name();
-          int prefix = name.indexOf(key.state() + ".") + key.state().length() + 1;
-          TensorInfo parameter = data.tensors().find(name.substring(prefix));
+          TensorInfo parameter = data.tensors().find(key.parameterKey());
           if (parameter == null) {
             problems.add("no model tensor for " + stored);
             return;

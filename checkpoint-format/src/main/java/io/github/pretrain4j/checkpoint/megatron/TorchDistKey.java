@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
  * in Transformer Engine's fused layers whatever the model was built of. Wrappers put {@code model.}
  * or {@code module.} in front.
  *
- * @param state {@code exp_avg}, {@code exp_avg_sq}, {@code fp32_param}, …; empty for the model
+ * @param state {@code exp_avg}, {@code exp_avg_sq}, {@code fp32_param} (which the distributed
+ *     optimizer calls {@code param}), …; empty for the model
+ * @param parameterKey the key without what says that it is an optimizer's state
  * @param before canonical name up to the layer's number; all of it if there is no layer axis
  * @param between canonical name from there to the expert's number; all the rest if there is no
  *     expert axis
@@ -23,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 record TorchDistKey(
     String state,
+    String parameterKey,
     String before,
     String between,
     String after,
@@ -58,9 +61,10 @@ record TorchDistKey(
     String state = "";
     String name = key;
     if (optimizer.matches()) {
-      state = optimizer.group(1);
+      state = optimizer.group(1).equals("param") ? "fp32_param" : optimizer.group(1);
       name = optimizer.group(2);
     }
+    String parameter = name;
     Matcher wrapper = WRAPPER.matcher(name);
     if (wrapper.lookingAt()) {
       name = name.substring(wrapper.end());
@@ -78,29 +82,43 @@ record TorchDistKey(
     if (layer.matches()) {
       boolean axis = layer.group(2) == null;
       String before = layer.group(1) + (axis ? "" : layer.group(2));
-      return inLayer(state, before, ".", layer.group(3), axis, half);
+      return inLayer(state, parameter, before, ".", layer.group(3), axis, half);
     }
     Matcher mtp = MTP_LAYER.matcher(name);
     if (mtp.matches()) {
       Matcher inner = MTP_INNER.matcher(mtp.group(2));
       return inner.matches()
-          ? inLayer(state, mtp.group(1) + "transformer_layer", ".", inner.group(1), false, half)
-          : new TorchDistKey(state, name, "", "", false, false, half);
+          ? inLayer(
+              state,
+              parameter,
+              mtp.group(1) + "transformer_layer",
+              ".",
+              inner.group(1),
+              false,
+              half)
+          : new TorchDistKey(state, parameter, name, "", "", false, false, half);
     }
     boolean known =
         name.startsWith("embedding.")
             || name.startsWith("decoder.final_layernorm.")
             || name.startsWith("output_layer.");
-    return known ? new TorchDistKey(state, name, "", "", false, false, half) : null;
+    return known ? new TorchDistKey(state, parameter, name, "", "", false, false, half) : null;
   }
 
   private static TorchDistKey inLayer(
-      String state, String before, String dot, String rest, boolean layerAxis, int half) {
+      String state,
+      String parameter,
+      String before,
+      String dot,
+      String rest,
+      boolean layerAxis,
+      int half) {
     Matcher expert = EXPERT.matcher(rest);
     if (expert.matches()) {
       boolean axis = expert.group(1) == null;
       return new TorchDistKey(
           state,
+          parameter,
           before,
           dot + "mlp.experts.local_experts." + (axis ? "" : expert.group(1)),
           "." + expert.group(2),
@@ -108,7 +126,8 @@ record TorchDistKey(
           axis,
           half);
     }
-    return new TorchDistKey(state, before, dot + canonical(rest), "", layerAxis, false, half);
+    return new TorchDistKey(
+        state, parameter, before, dot + canonical(rest), "", layerAxis, false, half);
   }
 
   /** The local specification's name of a norm. */
