@@ -28,10 +28,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class PlannedWrite {
   private static final int BUFFER_BYTES = 1 << 20;
-  private static final long JOURNAL_INTERVAL_MILLIS = 2000;
+
+  /** How much work a kill may cost. */
+  static final long JOURNAL_INTERVAL_MILLIS = 2000;
 
   private final List<PlannedTarget> targets = new ArrayList<>();
   private final PlannedFiles.Options options;
+  private final long journalIntervalMillis;
   private final byte[] identity;
   private final List<PlannedTarget.Part> queue = new ArrayList<>();
   private final List<PlannedTarget> filledBefore = new ArrayList<>();
@@ -43,8 +46,13 @@ final class PlannedWrite {
   private boolean workersDone; // guarded by this
   private volatile @Nullable Throwable failure;
 
-  PlannedWrite(Path directory, List<? extends PlannedFile> files, PlannedFiles.Options options) {
+  PlannedWrite(
+      Path directory,
+      List<? extends PlannedFile> files,
+      PlannedFiles.Options options,
+      long journalIntervalMillis) {
     this.options = options;
+    this.journalIntervalMillis = journalIntervalMillis;
     this.identity =
         options.journal() == null
             ? new byte[0]
@@ -346,7 +354,7 @@ final class PlannedWrite {
       while (!last) {
         synchronized (this) {
           if (!workersDone) {
-            wait(JOURNAL_INTERVAL_MILLIS);
+            wait(journalIntervalMillis);
           }
           last = workersDone;
         }
