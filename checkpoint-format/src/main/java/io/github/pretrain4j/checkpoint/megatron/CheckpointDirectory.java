@@ -15,9 +15,10 @@ import java.util.stream.Stream;
 /**
  * The directory of one iteration, found from what a user names.
  *
- * @param ranks the names of its {@code mp_rank_…} children, sorted
+ * @param ranks the names of its {@code mp_rank_…} children, sorted; none in a distributed
+ *     checkpoint
  */
-record CheckpointDirectory(Path iterationDirectory, List<String> ranks) {
+record CheckpointDirectory(Path iterationDirectory, List<String> ranks, CheckpointFormat format) {
   static final String TRACKER = "latest_checkpointed_iteration.txt";
   static final String RELEASE = "release";
   static final String FILE = "model_optim_rng.pt";
@@ -76,20 +77,19 @@ record CheckpointDirectory(Path iterationDirectory, List<String> ranks) {
               .sorted()
               .toList();
     }
+    if (TorchDistCheckpoint.isIn(directory)
+        && (ranks.isEmpty() || Files.exists(directory.resolve("metadata.json")))) {
+      return new CheckpointDirectory(directory, List.of(), CheckpointFormat.TORCH_DIST);
+    }
     if (ranks.isEmpty()) {
-      boolean distributed =
-          Files.exists(directory.resolve(".metadata"))
-              || Files.exists(directory.resolve("metadata.json"));
       throw new CorruptCheckpointException(
           directory,
           0,
           "checkpoint",
-          TRACKER + " or directories mp_rank_00…",
-          distributed
-              ? "a distributed checkpoint (torch_dist), which cannot be read yet: save it with --ckpt-format torch"
-              : "neither");
+          TRACKER + ", directories mp_rank_00… or a file .metadata",
+          "none of them");
     }
-    return new CheckpointDirectory(directory, ranks);
+    return new CheckpointDirectory(directory, ranks, CheckpointFormat.TORCH);
   }
 
   boolean isRelease() {

@@ -2,7 +2,6 @@ package io.github.pretrain4j.checkpoint.megatron;
 
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import io.github.pretrain4j.checkpoint.PickleObject;
-import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.TorchFileReader;
@@ -10,37 +9,88 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A Megatron checkpoint of the {@code torch} format: the model as whole tensors, whatever the
- * parallel sizes it was saved with, and the rest of each rank's file as an object tree.
+ * A Megatron checkpoint: the model as whole tensors, whatever the format, the parallel sizes and
+ * the modules it was saved with, and the rest as an object tree.
  *
- * <p>Tensors carry canonical names: Megatron-Core's under the local layer specification, layers
- * numbered through all pipeline stages. Rows that pad the vocabulary are kept. Thread-safe; {@link
- * #close} is idempotent.
+ * <p>Tensors carry canonical names: Megatron-Core's under the local layer specification with a
+ * module for each expert, layers and experts numbered through the model. Rows that pad the
+ * vocabulary are kept. Thread-safe; {@link #close} is idempotent.
  */
 public final class MegatronCheckpoint implements AutoCloseable {
-  private static final String MODEL = "model";
-
   private final CheckpointDirectory directory;
-  private final TorchFileReader[][] files;
-  private final PickleObject.PyDict[][] roots;
+  private final @Nullable TorchDistCheckpoint distributed;
+  private final Map<Rank, TorchFileReader> files;
+  private final Map<Rank, PickleObject.PyDict> roots;
   private final Map<String, @Nullable Object> arguments;
-  private final Map<String, MergedTensor> tensors = new LinkedHashMap<>();
+  private final ParallelLayout layout;
+  private final LayerSpec layerSpec;
+  private final @Nullable ExpertLayout expertLayout;
+  private final Map<String, MergedTensor> tensors;
+  private final List<MergedTensor.Replica> copies = new ArrayList<>();
 
-  private MegatronCheckpoint(
-      CheckpointDirectory directory, TorchFileReader[][] files, PickleObject.PyDict[][] roots) {
+  /** One that is distributed. */
+  private MegatronCheckpoint(CheckpointDirectory directory, TorchDistCheckpoint distributed) {
     this.directory = directory;
+    this.distributed = distributed;
+    this.files = Map.of();
+    this.roots = Map.of();
+    this.arguments = distributed.arguments();
+    this.layout = ParallelLayout.of(1, 1);
+    this.layerSpec =
+        LayerSpec.LOCAL.argument().equals(arguments.get("transformer_impl"))
+            ? LayerSpec.LOCAL
+            : LayerSpec.TRANSFORMER_ENGINE;
+    this.expertLayout =
+        arguments.get("num_experts") == null
+            ? null
+            : Boolean.TRUE.equals(arguments.get("moe_grouped_gemm"))
+                ? ExpertLayout.GROUPED
+                : ExpertLayout.SEQUENTIAL;
+    this.tensors = Map.of();
+  }
+
+  /** One with a file for each rank. */
+  private MegatronCheckpoint(
+      CheckpointDirectory directory,
+      ParallelLayout sizes,
+      Map<Rank, TorchFileReader> files,
+      Map<Rank, PickleObject.PyDict> roots)
+      throws CorruptCheckpointException {
+    this.directory = directory;
+    this.distributed = null;
     this.files = files;
     this.roots = roots;
-    this.arguments = arguments(roots[0][0]);
+    this.arguments = arguments(roots.values().iterator().next());
+    Map<Rank, List<PickleObject.PyDict>> chunks = new TreeMap<>();
+    roots.forEach((rank, root) -> chunks.put(rank, StoredModel.chunks(root)));
+    List<String> problems = new ArrayList<>();
+    StoredModel model = new StoredModel(sizes, files, chunks, arguments, problems);
+    this.layout = model.layout();
+    this.layerSpec = model.layerSpec();
+    this.expertLayout = model.expertLayout();
+    this.tensors = model.tensors();
+    setTiedCopyAside();
+    Object expected = arguments.get("num_layers");
+    if (expected instanceof Long number && number != model.layers()) {
+      problems.add(
+          "args.num_layers is " + number + ", the files hold " + model.layers() + " layers");
+    }
+    if (!problems.isEmpty()) {
+      throw new CorruptCheckpointException(
+          directory.iterationDirectory(),
+          0,
+          "model",
+          "the tensors of a decoder",
+          String.join("; ", new LinkedHashSet<>(problems)));
+    }
   }
 
   /**
@@ -48,34 +98,47 @@ public final class MegatronCheckpoint implements AutoCloseable {
    *
    * @param path the directory that holds {@code latest_checkpointed_iteration.txt}, or one of its
    *     {@code iter_…} or {@code release} children
+   * @throws CorruptCheckpointException if it is damaged or incomplete, or holds tensors that have
+   *     no canonical name; all of them are listed
    */
   public static MegatronCheckpoint open(Path path) throws IOException {
     CheckpointDirectory directory = CheckpointDirectory.find(path);
+    if (directory.format() == CheckpointFormat.TORCH_DIST) {
+      return new MegatronCheckpoint(
+          directory, TorchDistCheckpoint.open(directory.iterationDirectory()));
+    }
     List<TorchFileReader> opened = new ArrayList<>();
     try {
       TorchFileReader first = TorchFileReader.open(directory.firstFile());
       opened.add(first);
-      Map<String, @Nullable Object> arguments = arguments(root(first, directory.firstFile()));
-      ParallelLayout layout = ParallelLayout.of(directory, arguments);
-      int pipeline = layout.pipelineModelParallelSize();
-      int tensor = layout.tensorModelParallelSize();
-      TorchFileReader[][] files = new TorchFileReader[pipeline][tensor];
-      PickleObject.PyDict[][] roots = new PickleObject.PyDict[pipeline][tensor];
-      for (int p = 0; p < pipeline; p++) {
-        for (int t = 0; t < tensor; t++) {
-          Path file = layout.file(directory.iterationDirectory(), t, p);
-          TorchFileReader reader = p + t == 0 ? first : TorchFileReader.open(file);
-          if (p + t > 0) {
-            opened.add(reader);
-          }
-          files[p][t] = reader;
-          roots[p][t] = root(reader, file);
-          checkIteration(directory, file, roots[p][t]);
-        }
+      PickleObject.PyDict firstRoot = root(first, directory.firstFile());
+      Map<String, @Nullable Object> arguments = arguments(firstRoot);
+      ParallelLayout sizes = ParallelLayout.of(directory, arguments, isWholeStage(firstRoot));
+      if (sizes.expertModelParallelSize() > 1
+          && Boolean.TRUE.equals(arguments.get("moe_extended_tp"))) {
+        throw new CorruptCheckpointException(
+            directory.firstFile(),
+            0,
+            "args.moe_extended_tp",
+            "false (matrices of experts split over expert ranks too cannot be read)",
+            true);
       }
-      MegatronCheckpoint checkpoint = new MegatronCheckpoint(directory, files, roots);
-      checkpoint.merge();
-      return checkpoint;
+      Map<Rank, TorchFileReader> files = new TreeMap<>();
+      Map<Rank, PickleObject.PyDict> roots = new TreeMap<>();
+      for (String name : directory.ranks()) {
+        Rank rank = sizes.rankOf(name);
+        Path file = sizes.file(directory.iterationDirectory(), rank);
+        TorchFileReader reader =
+            file.equals(directory.firstFile()) ? first : TorchFileReader.open(file);
+        if (reader != first) {
+          opened.add(reader);
+        }
+        files.put(rank, reader);
+        PickleObject.PyDict root = root(reader, file);
+        checkIteration(directory, file, root);
+        roots.put(rank, root);
+      }
+      return new MegatronCheckpoint(directory, sizes, files, roots);
     } catch (IOException | RuntimeException e) {
       for (TorchFileReader reader : opened) {
         try {
@@ -106,17 +169,28 @@ public final class MegatronCheckpoint implements AutoCloseable {
           "2 or above (older files order queries, keys and values differently)",
           version == null ? "none" : number);
     }
-    if (!(root.get(MODEL) instanceof PickleObject.PyDict)) {
+    if (StoredModel.chunks(root).isEmpty()) {
       throw new CorruptCheckpointException(
           file,
           0,
           "content",
-          "an entry \"model\"",
-          root.get(MODEL + "0") == null
-              ? root.stringEntries().keySet()
-              : "the chunks of a virtual pipeline, which cannot be read");
+          "an entry \"model\", or \"model0\" and so on",
+          root.stringEntries().keySet());
     }
     return root;
+  }
+
+  /** Whether one file holds the model from its embedding to its last norm. */
+  private static boolean isWholeStage(PickleObject.PyDict root) {
+    boolean first = false;
+    boolean last = false;
+    for (PickleObject.PyDict chunk : StoredModel.chunks(root)) {
+      for (String key : chunk.stringEntries().keySet()) {
+        first |= key.startsWith("embedding.");
+        last |= key.startsWith("decoder.final_layernorm.");
+      }
+    }
+    return first && last;
   }
 
   /** A release has no iteration of its own: whatever is written there counts as 0. */
@@ -155,94 +229,37 @@ public final class MegatronCheckpoint implements AutoCloseable {
         : Map.of();
   }
 
-  private void merge() throws IOException {
-    boolean gated = !Boolean.FALSE.equals(arguments.get("swiglu"));
-    List<String> problems = new ArrayList<>();
-    int layers = 0;
-    for (int p = 0; p < files.length; p++) {
-      List<Map<String, TensorReference>> ranks = new ArrayList<>();
-      for (PickleObject.PyDict root : roots[p]) {
-        if (root.get(MODEL) instanceof PickleObject.PyDict model) {
-          ranks.add(ParameterNames.read(model, problems));
-        }
-      }
-      layers += mergeStage(p, layers, gated, ranks, problems);
+  /**
+   * With tied embeddings the last of several stages has a copy of the embedding, which is no tensor
+   * of the model.
+   */
+  private void setTiedCopyAside() {
+    if (!Boolean.FALSE.equals(arguments.get("untie_embeddings_and_output_weights"))) {
+      return;
     }
-    Object expected = arguments.get("num_layers");
-    if (expected instanceof Long number && number != layers) {
-      problems.add("args.num_layers is " + number + ", the files hold " + layers + " layers");
+    MergedTensor embedding = tensors.get(ParameterNames.EMBEDDING);
+    MergedTensor output = tensors.get(ParameterNames.OUTPUT);
+    if (embedding == null
+        || output == null
+        || !output.info().shape().equals(embedding.info().shape())
+        || output.info().type() != embedding.info().type()) {
+      return;
     }
-    if (!problems.isEmpty()) {
-      throw new CorruptCheckpointException(
-          directory.iterationDirectory(),
-          0,
-          "model",
-          "the tensors of a dense decoder",
-          String.join("; ", problems));
-    }
-  }
-
-  /** Adds the tensors of one pipeline stage and returns its number of layers. */
-  private int mergeStage(
-      int stage,
-      int firstLayer,
-      boolean gated,
-      List<Map<String, TensorReference>> ranks,
-      List<String> problems) {
-    TreeSet<Integer> layers = new TreeSet<>();
-    for (Map.Entry<String, TensorReference> entry : ranks.get(0).entrySet()) {
-      String local = entry.getKey();
-      int layer = ParameterNames.layerOf(local);
-      if (layer >= 0) {
-        layers.add(layer);
-      }
-      String name = ParameterNames.shiftLayer(local, firstLayer);
-      ShardRule rule = ShardRule.of(name, gated).orElse(null);
-      if (rule == null) {
-        problems.add("no rule how tensor " + name + " is split");
-        continue;
-      }
-      List<MergedTensor.Shard> shards = new ArrayList<>();
-      TensorReference first = entry.getValue();
-      for (int t = 0; t < ranks.size(); t++) {
-        TensorReference tensor = ranks.get(t).get(local);
-        if (tensor == null
-            || tensor.type() != first.type()
-            || !tensor.shape().equals(first.shape())
-            || !rule.fits(tensor.shape())) {
-          problems.add(
-              "tensor "
-                  + name
-                  + " is "
-                  + first.info(name)
-                  + " on tensor rank 0, "
-                  + (tensor == null ? "missing" : tensor.info(name))
-                  + " on "
-                  + t);
-          continue;
-        }
-        TorchFileReader file = files[stage][t];
-        shards.add((offset, target) -> file.read(tensor, offset, target));
-      }
-      TensorInfo info = new TensorInfo(name, first.type(), rule.whole(first.shape(), ranks.size()));
-      if (tensors.put(name, new MergedTensor(info, rule, shards)) != null) {
-        problems.add("tensor " + name + " is on two pipeline stages");
-      }
-    }
-    for (int t = 1; t < ranks.size(); t++) {
-      TreeSet<String> extra = new TreeSet<>(ranks.get(t).keySet());
-      extra.removeAll(ranks.get(0).keySet());
-      extra.forEach(name -> problems.add("tensor " + name + " is not on tensor rank 0"));
-    }
-    if (!layers.isEmpty() && (layers.first() != 0 || layers.last() != layers.size() - 1)) {
-      problems.add("stage " + stage + " holds the layers " + layers);
-    }
-    return layers.size();
+    tensors.remove(ParameterNames.OUTPUT);
+    copies.add(
+        new MergedTensor.Replica(
+            ParameterNames.OUTPUT,
+            embedding.info().byteCount(),
+            "the first stage (" + ParameterNames.EMBEDDING + ")",
+            embedding::read,
+            "the last stage",
+            output::read));
+    copies.addAll(output.replicas());
   }
 
   /** How it lies on disk. */
   public CheckpointFormat format() {
-    return CheckpointFormat.TORCH;
+    return directory.format();
   }
 
   /**
@@ -250,17 +267,17 @@ public final class MegatronCheckpoint implements AutoCloseable {
    * One rank and one chunk for a distributed checkpoint, whose files do not depend on them.
    */
   public ParallelLayout layout() {
-    return ParallelLayout.of(tensorModelParallelSize(), pipelineModelParallelSize());
+    return layout;
   }
 
-  /** Whose names the files have. */
+  /** Whose names the files have; a distributed checkpoint says so only in {@code args}. */
   public LayerSpec layerSpec() {
-    throw new UnsupportedOperationException("layer specification");
+    return layerSpec;
   }
 
   /** How the files store experts; null if there are none. */
   public @Nullable ExpertLayout expertLayout() {
-    return null;
+    return expertLayout;
   }
 
   /**
@@ -271,7 +288,7 @@ public final class MegatronCheckpoint implements AutoCloseable {
    * @throws CorruptCheckpointException if there is one that cannot be understood
    */
   public @Nullable TensorSource optimizerTensors() throws IOException {
-    return null;
+    return distributed == null ? null : distributed.optimizerTensors();
   }
 
   /**
@@ -279,7 +296,7 @@ public final class MegatronCheckpoint implements AutoCloseable {
    * {@code rng_state}, as far as the checkpoint has it.
    */
   public Map<String, PickleObject> commonState() throws IOException {
-    return Map.of();
+    return distributed == null ? Map.of() : distributed.commonState().stringEntries();
   }
 
   /** The {@code iter_…} or {@code release} directory. */
@@ -294,17 +311,23 @@ public final class MegatronCheckpoint implements AutoCloseable {
 
   /** The training iteration it was saved after; 0 for a release. */
   public long iteration() {
-    return !isRelease() && roots[0][0].get("iteration") instanceof PickleObject.PyInt number
+    if (isRelease()) {
+      return 0;
+    }
+    return extraState("iteration") instanceof PickleObject.PyInt number
+            && number.value().bitLength() < Long.SIZE
         ? number.longValueExact()
-        : 0;
+        : directory.iteration().orElse(0);
   }
 
+  /** {@link ParallelLayout#tensorModelParallelSize} of {@link #layout}. */
   public int tensorModelParallelSize() {
-    return files[0].length;
+    return layout.tensorModelParallelSize();
   }
 
+  /** {@link ParallelLayout#pipelineModelParallelSize} of {@link #layout}. */
   public int pipelineModelParallelSize() {
-    return files.length;
+    return layout.pipelineModelParallelSize();
   }
 
   /**
@@ -316,45 +339,46 @@ public final class MegatronCheckpoint implements AutoCloseable {
     return arguments;
   }
 
-  /** The model. Closing it does not close the checkpoint. */
+  /**
+   * The model; no {@code output_layer.weight} if {@code args} say that it is the embedding. Closing
+   * it does not close the checkpoint.
+   */
   public TensorSource fullTensors() {
-    return new TensorSource() {
-      @Override
-      public List<TensorInfo> tensors() {
-        return tensors.values().stream().map(MergedTensor::info).toList();
-      }
-
-      @Override
-      public @Nullable TensorInfo find(String name) {
-        MergedTensor tensor = tensors.get(name);
-        return tensor == null ? null : tensor.info();
-      }
-
-      @Override
-      public void read(String name, long byteOffset, ByteBuffer target) throws IOException {
-        get(name);
-        MergedTensor tensor = tensors.get(name);
-        if (tensor != null) {
-          tensor.read(byteOffset, target);
-        }
-      }
-
-      @Override
-      public void close() {}
-    };
+    return distributed == null ? new MergedTensorSource(tensors) : distributed.fullTensors();
   }
 
   /**
-   * An entry of the file of tensor and pipeline rank 0 beside the model, such as {@code optimizer},
-   * {@code opt_param_scheduler} or {@code rng_state}; null if it is not there.
+   * An entry beside the model, such as {@code optimizer}, {@code opt_param_scheduler} or {@code
+   * rng_state}: of the file of tensor and pipeline rank 0, or what a distributed checkpoint does
+   * not shard; null if it is not there.
    */
   public @Nullable PickleObject extraState(String key) {
-    return rank(0, 0).get(key);
+    return distributed == null
+        ? roots.values().iterator().next().get(key)
+        : distributed.commonState().get(key);
   }
 
-  /** Everything in a rank's file. */
+  /**
+   * Everything in a rank's file.
+   *
+   * @throws IllegalArgumentException if there is no such rank, as in a distributed checkpoint
+   */
   public PickleObject.PyDict rank(int tensorRank, int pipelineRank) {
-    return roots[pipelineRank][tensorRank];
+    return rank(tensorRank, pipelineRank, 0);
+  }
+
+  /**
+   * Everything in a rank's file.
+   *
+   * @throws IllegalArgumentException if there is no such rank, as in a distributed checkpoint
+   */
+  public PickleObject.PyDict rank(int tensorRank, int pipelineRank, int expertRank) {
+    PickleObject.PyDict root = roots.get(new Rank(tensorRank, pipelineRank, expertRank));
+    if (root == null) {
+      throw new IllegalArgumentException(
+          "no rank " + tensorRank + ", " + pipelineRank + ", " + expertRank + " in " + layout);
+    }
+    return root;
   }
 
   /**
@@ -362,66 +386,69 @@ public final class MegatronCheckpoint implements AutoCloseable {
    * as fit.
    */
   public void read(TensorReference tensor, long byteOffset, ByteBuffer target) throws IOException {
-    read(0, 0, tensor, byteOffset, target);
+    if (distributed == null) {
+      files.values().iterator().next().read(tensor, byteOffset, target);
+    } else {
+      distributed.read(tensor, byteOffset, target);
+    }
   }
 
-  /** Reads a tensor found in {@link #rank}. */
+  /** Reads a tensor found in {@link #rank(int, int)}. */
   public void read(
       int tensorRank, int pipelineRank, TensorReference tensor, long byteOffset, ByteBuffer target)
       throws IOException {
-    files[pipelineRank][tensorRank].read(tensor, byteOffset, target);
+    TorchFileReader file = files.get(new Rank(tensorRank, pipelineRank, 0));
+    if (file == null) {
+      throw new IllegalArgumentException("no rank " + tensorRank + ", " + pipelineRank);
+    }
+    file.read(tensor, byteOffset, target);
   }
 
   /**
-   * Tensors that every rank should hold alike and does not: norms that differ between tensor ranks.
-   * A sign of a damaged or wrongly merged checkpoint. Reads all of them.
+   * Tensors that several files should hold alike and do not: norms that differ between tensor
+   * ranks, anything but experts between expert ranks, the last stage's copy of a tied embedding. A
+   * sign of a damaged or wrongly merged checkpoint. Reads all of them.
    */
   public List<String> differingReplicas() throws IOException {
+    List<MergedTensor.Replica> replicas = new ArrayList<>();
+    tensors.values().forEach(tensor -> replicas.addAll(tensor.replicas()));
+    replicas.addAll(copies);
     List<String> differing = new ArrayList<>();
-    for (MergedTensor tensor : tensors.values()) {
-      if (tensor.rule() != ShardRule.REPLICATED) {
-        continue;
-      }
-      byte[] first = bytes(tensor.shards().get(0), tensor.info());
-      for (int t = 1; t < tensor.shards().size(); t++) {
-        if (!Arrays.equals(first, bytes(tensor.shards().get(t), tensor.info()))) {
-          differing.add(tensor.info().name() + " differs between tensor ranks 0 and " + t);
-        }
+    for (MergedTensor.Replica replica : replicas) {
+      String difference = replica.difference();
+      if (difference != null) {
+        differing.add(difference);
       }
     }
     return differing;
   }
 
-  private static byte[] bytes(MergedTensor.Shard shard, TensorInfo info) throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(info.byteCount()));
-    shard.read(0, buffer);
-    return buffer.array();
-  }
-
   /** Reads every file whole and checks its checksums. */
   public void verify() throws IOException {
-    for (TorchFileReader[] stage : files) {
-      for (TorchFileReader file : stage) {
-        file.verify();
-      }
+    if (distributed != null) {
+      distributed.verify();
+    }
+    for (TorchFileReader file : files.values()) {
+      file.verify();
     }
   }
 
   @Override
   public void close() throws IOException {
     IOException failure = null;
-    for (TorchFileReader[] stage : files) {
-      for (TorchFileReader file : stage) {
-        try {
-          file.close();
-        } catch (IOException e) {
-          if (failure == null) {
-            failure = e;
-          } else {
-            failure.addSuppressed(e);
-          }
+    for (TorchFileReader file : files.values()) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
         }
       }
+    }
+    if (distributed != null) {
+      distributed.close();
     }
     if (failure != null) {
       throw failure;

@@ -3,11 +3,13 @@ package io.github.pretrain4j.checkpoint.megatron;
 import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.PickleObject;
+import io.github.pretrain4j.checkpoint.PlannedFile;
+import io.github.pretrain4j.checkpoint.PlannedFiles;
 import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TensorSource;
-import io.github.pretrain4j.checkpoint.TorchFileWriter;
+import io.github.pretrain4j.checkpoint.TorchFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -19,6 +21,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -36,7 +39,22 @@ public final class MegatronCheckpointWriter {
   /** Storages of the model are called this and the tensor's name. */
   private static final String MODEL_KEY = "model/";
 
+  /** What Megatron calls the layer inside a multi-token prediction: core 0.12 to 0.18, later. */
+  private static final Set<String> PREDICTION_MODULES =
+      Set.of("transformer_layer", "mtp_model_layer");
+
+  /** Attributes that describe an uneven split of layers. */
+  private static final List<String> UNEVEN =
+      List.of(
+          "decoder_first_pipeline_num_layers",
+          "decoder_last_pipeline_num_layers",
+          "pipeline_model_parallel_layout",
+          "account_for_embedding_in_pipeline_split",
+          "account_for_loss_in_pipeline_split");
+
   private static final Pattern PARTIAL = Pattern.compile("\\.(iter_\\d+|release)\\.partial");
+
+  private static final Rank FIRST = new Rank(0, 0, 0);
 
   private final Path root;
   private long iteration = 1;
@@ -53,7 +71,8 @@ public final class MegatronCheckpointWriter {
       };
 
   private LongConsumer progress = bytes -> {};
-  private long bytesWritten;
+  private int workers = 1;
+  private String predictionModule = "transformer_layer";
 
   private MegatronCheckpointWriter(Path root) {
     this.root = root;
@@ -97,6 +116,24 @@ public final class MegatronCheckpointWriter {
   /** What to write; {@link CheckpointFormat#TORCH} by default. */
   public MegatronCheckpointWriter format(CheckpointFormat value) {
     this.format = value;
+    return this;
+  }
+
+  /**
+   * What the files call the layer inside a multi-token prediction: {@code transformer_layer}, the
+   * default, for Megatron core 0.12 to 0.18; {@code mtp_model_layer} from 0.19 on.
+   */
+  public MegatronCheckpointWriter predictionModule(String value) {
+    if (!PREDICTION_MODULES.contains(value)) {
+      throw new IllegalArgumentException(value + " is none of " + PREDICTION_MODULES);
+    }
+    this.predictionModule = value;
+    return this;
+  }
+
+  /** How many threads {@link #write} fills files with; 1, the caller's, by default. */
+  public MegatronCheckpointWriter workers(int value) {
+    this.workers = value;
     return this;
   }
 
@@ -164,34 +201,28 @@ public final class MegatronCheckpointWriter {
   /**
    * Writes the checkpoint.
    *
-   * @param model whole tensors under canonical names, in Megatron's order; the vocabulary already
-   *     padded. Without {@code output_layer.weight} the embedding is tied, and the last of several
-   *     pipeline stages gets a copy
+   * @param model whole tensors under canonical names; the vocabulary already padded. Without {@code
+   *     output_layer.weight} the embedding is tied, and the last of several pipeline stages gets a
+   *     copy
    * @return the directory of the iteration
-   * @throws IllegalArgumentException if a tensor does not split evenly; the message lists them all
+   * @throws IllegalArgumentException if there are {@link #problems}; the message lists them all
    * @throws FileAlreadyExistsException if the checkpoint to be replaced is the latest and cannot be
    *     replaced in one step
    */
   public Path write(TensorSource model) throws IOException {
-    if (!extraState.isEmpty()
-        && layout.tensorModelParallelSize() * layout.pipelineModelParallelSize() > 1) {
-      throw new IllegalArgumentException("extra state can be written for one rank only");
-    }
-    List<Map<String, String>> stages = stages(model);
+    List<PlannedFile> files = planIteration("", model);
     Files.createDirectories(root);
-    String name = release ? CheckpointDirectory.RELEASE : CheckpointDirectory.childName(iteration);
-    Path complete = root.resolve(name);
-    Path partial = root.resolve("." + name + ".partial");
+    Path complete = root.resolve(iterationName());
+    Path partial = root.resolve("." + iterationName() + ".partial");
     deleteStalePartials();
     try {
-      for (int p = 0; p < stages.size(); p++) {
-        for (int t = 0; t < layout.tensorModelParallelSize(); t++) {
-          Path rank = partial.resolve(layout.rankName(t, p));
-          Files.createDirectories(rank);
-          writeRank(rank.resolve(CheckpointDirectory.FILE), model, stages.get(p), t);
-          DurableFiles.flushDirectory(rank);
-        }
-      }
+      Files.createDirectories(partial);
+      PlannedFiles.write(
+          partial,
+          files,
+          PlannedFiles.Options.DEFAULT
+              .withWorkers(workers)
+              .withListener((written, total) -> progress.accept(written)));
       DurableFiles.flushDirectory(partial);
       publish(partial, complete);
     } finally {
@@ -202,140 +233,126 @@ public final class MegatronCheckpointWriter {
   }
 
   /**
+   * The files of the checkpoint, for {@link PlannedFiles#write} into its root: those of the
+   * iteration, and last the tracker. Where there is a checkpoint already, {@link #write} is what
+   * replaces it safely.
+   *
+   * @throws IllegalArgumentException if there are {@link #problems}; the message lists them all
+   */
+  public List<PlannedFile> plan(TensorSource model) {
+    List<PlannedFile> files = new ArrayList<>(planIteration(iterationName() + "/", model));
+    files.add(
+        PlannedFile.bytes(
+            CheckpointDirectory.TRACKER, tracker().getBytes(StandardCharsets.US_ASCII)));
+    return List.copyOf(files);
+  }
+
+  /**
    * Everything that is wrong with writing {@code model} as configured, before anything is written;
    * empty if nothing is.
    */
   public List<String> problems(TensorSource model) {
-    if (format != CheckpointFormat.TORCH || expertLayout != ExpertLayout.SEQUENTIAL) {
-      return List.of("format " + format.argument() + " with experts " + expertLayout);
-    }
-    try {
-      stages(model);
-      return List.of();
-    } catch (IllegalArgumentException e) {
-      return List.of(String.valueOf(e.getMessage()));
-    }
+    return problems(modelPlan(model));
   }
 
-  /**
-   * For each pipeline stage its tensors: the name in the file (layers from 0) and the whole
-   * tensor's name.
-   */
-  private List<Map<String, String>> stages(TensorSource model) {
-    List<String> problems = new ArrayList<>();
-    int layers = 0;
-    for (TensorInfo info : model.tensors()) {
-      layers = Math.max(layers, ParameterNames.layerOf(info.name()) + 1);
-      ShardRule rule = ShardRule.of(info.name(), gated()).orElse(null);
-      if (rule == null) {
-        problems.add("no rule how tensor " + info.name() + " is split");
-      } else if (!rule.splits(info.shape(), layout.tensorModelParallelSize())) {
-        problems.add(
-            "tensor "
-                + info.name()
-                + " "
-                + info.shape()
-                + " does not split over "
-                + layout.tensorModelParallelSize()
-                + " tensor ranks");
-      }
+  private List<String> problems(ModelPlan plan) {
+    List<String> problems = new ArrayList<>(plan.problems());
+    if (!extraState.isEmpty() && (format != CheckpointFormat.TORCH || layout.ranks().size() > 1)) {
+      problems.add("extra state can be written for one rank only");
     }
-    int pipeline = layout.pipelineModelParallelSize();
-    if (layers == 0 || layers % pipeline != 0) {
-      problems.add(layers + " layers do not split over " + pipeline + " pipeline stages");
+    if (format != CheckpointFormat.TORCH) {
+      problems.add("the format " + format.argument() + " cannot be written");
     }
+    return problems;
+  }
+
+  private ModelPlan modelPlan(TensorSource model) {
+    return new ModelPlan(
+        model.tensors(), layout, layerSpec, expertLayout, predictionModule, arguments);
+  }
+
+  private List<PlannedFile> planIteration(String prefix, TensorSource model) {
+    ModelPlan plan = modelPlan(model);
+    List<String> problems = problems(plan);
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(String.join("; ", problems));
     }
-    int perStage = layers / pipeline;
-    List<Map<String, String>> stages = new ArrayList<>();
-    for (int p = 0; p < pipeline; p++) {
-      Map<String, String> names = new LinkedHashMap<>();
-      for (TensorInfo info : model.tensors()) {
-        String name = info.name();
-        int layer = ParameterNames.layerOf(name);
-        boolean here =
-            layer >= 0
-                ? layer / perStage == p
-                : name.startsWith("embedding.") ? p == 0 : p == pipeline - 1;
-        if (here) {
-          names.put(layer < 0 ? name : ParameterNames.shiftLayer(name, -p * perStage), name);
-        }
-      }
-      if (pipeline > 1 && p == pipeline - 1) {
-        names.putIfAbsent("output_layer.weight", "embedding.word_embeddings.weight");
-      }
-      stages.add(names);
+    PickleObject args =
+        PickleObject.ObjectState.namespace(ArgumentValues.toPickle(completeArguments(model, plan)));
+    List<PlannedFile> files = new ArrayList<>();
+    for (Rank rank : layout.ranks()) {
+      String path = prefix + layout.rankName(rank) + "/" + CheckpointDirectory.FILE;
+      files.add(planRank(path, model, args, plan.entries(rank)));
     }
-    return stages;
+    return files;
   }
 
-  private boolean gated() {
-    return !Boolean.FALSE.equals(arguments.get("swiglu"));
-  }
-
-  private void writeRank(Path file, TensorSource model, Map<String, String> stage, int tensorRank)
-      throws IOException {
-    Map<String, ShardRule> rules = new LinkedHashMap<>();
-    for (String whole : stage.values()) {
-      rules.put(whole, ShardRule.of(whole, gated()).orElseThrow());
-    }
-    TensorSource shards =
-        new ShardTensorSource(model, rules, tensorRank, layout.tensorModelParallelSize());
-    Map<String, String> wholeByKey = new LinkedHashMap<>();
-    Map<String, PickleObject> tensors = new LinkedHashMap<>();
-    for (ParameterNames.Key key : ParameterNames.keys(List.copyOf(stage.keySet()), layerSpec)) {
-      String whole = stage.get(key.canonical());
-      if (whole == null) {
-        tensors.put(key.written(), PickleObject.none());
-      } else {
-        TensorInfo info = shards.get(whole);
-        String storage = MODEL_KEY + key.written();
-        wholeByKey.put(storage, whole);
-        tensors.put(key.written(), TensorReference.contiguous(storage, info.type(), info.shape()));
+  private PlannedFile planRank(
+      String path, TensorSource model, PickleObject args, List<ModelPlan.Entry> entries) {
+    List<RankParameter> parameters = new ArrayList<>();
+    for (ModelPlan.Entry entry : entries) {
+      if (entry.parameter() != null) {
+        parameters.add(entry.parameter());
       }
     }
-    Map<String, PickleObject> entries = new LinkedHashMap<>();
-    entries.put(
-        "args",
-        PickleObject.ObjectState.namespace(ArgumentValues.toPickle(completeArguments(model))));
-    entries.put("checkpoint_version", PickleObject.of(3.0));
-    entries.put("iteration", PickleObject.of(iteration));
-    entries.put("model", PickleObject.PyDict.ordered(tensors));
-    entries.putAll(extraState);
-    TensorContent modelContent = TensorContent.copyOf(shards);
-    TorchFileWriter.write(
-        file,
-        PickleObject.PyDict.of(entries),
+    TensorContent content =
+        TensorContent.copyOf(new RankTensorSource(model, name -> name, parameters));
+    Map<String, PickleObject> root = new LinkedHashMap<>();
+    root.put("args", args);
+    root.put("checkpoint_version", PickleObject.of(3.0));
+    root.put("iteration", PickleObject.of(iteration));
+    int chunks = layout.virtualPipelineModelParallelSize();
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      root.put(chunks == 1 ? "model" : "model" + chunk, dictionary(chunk, entries));
+    }
+    root.putAll(extraState);
+    return TorchFile.plan(
+        path,
+        PickleObject.PyDict.of(root),
         (tensor, out) -> {
-          String whole = wholeByKey.get(tensor.name());
-          if (whole == null) {
-            extraContent.write(tensor, out);
+          if (tensor.name().startsWith(MODEL_KEY)) {
+            content.write(tensor.withName(tensor.name().substring(MODEL_KEY.length())), out);
           } else {
-            modelContent.write(tensor.withName(whole), out);
+            extraContent.write(tensor, out);
           }
-          bytesWritten += tensor.byteCount();
-          progress.accept(bytesWritten);
         });
+  }
+
+  /** A chunk's parameters: flat, or as deep as the models before Megatron-Core have them. */
+  private PickleObject dictionary(int chunk, List<ModelPlan.Entry> entries) {
+    Map<String, PickleObject> flat = new LinkedHashMap<>();
+    for (ModelPlan.Entry entry : entries) {
+      if (entry.chunk() == chunk) {
+        RankParameter parameter = entry.parameter();
+        flat.put(
+            entry.key(),
+            parameter == null
+                ? PickleObject.none()
+                : TensorReference.contiguous(
+                    MODEL_KEY + RankTensorSource.key(parameter),
+                    parameter.info().type(),
+                    parameter.info().shape()));
+      }
+    }
+    return layerSpec == LayerSpec.LEGACY
+        ? LegacyDictionary.of(flat)
+        : PickleObject.PyDict.ordered(flat);
   }
 
   /**
    * The caller's attributes, those that the layout decides, and defaults for what Megatron's tools
    * insist on.
    */
-  private Map<String, @Nullable Object> completeArguments(TensorSource model) {
-    TensorInfo embedding = model.find("embedding.word_embeddings.weight");
+  private Map<String, @Nullable Object> completeArguments(TensorSource model, ModelPlan plan) {
+    TensorInfo embedding = model.find(ParameterNames.EMBEDDING);
     DataType type = embedding == null ? DataType.F32 : embedding.type();
     Map<String, @Nullable Object> args = new LinkedHashMap<>(arguments);
-    int tensor = layout.tensorModelParallelSize();
-    int pipeline = layout.pipelineModelParallelSize();
-    args.put("tensor_model_parallel_size", tensor);
-    args.put("pipeline_model_parallel_size", pipeline);
-    args.put("world_size", tensor * pipeline);
+    putLayout(args, plan);
     args.put("params_dtype", type);
     args.put("bf16", type == DataType.BF16);
     args.put("fp16", type == DataType.F16);
     args.put("transformer_impl", layerSpec.argument());
+    args.put("use_mcore_models", layerSpec != LayerSpec.LEGACY);
     args.put("iteration", iteration);
     if (embedding != null) {
       args.put("padded_vocab_size", embedding.shape().get(0));
@@ -350,27 +367,87 @@ public final class MegatronCheckpointWriter {
     return args;
   }
 
+  private void putLayout(Map<String, @Nullable Object> args, ModelPlan plan) {
+    int tensor = layout.tensorModelParallelSize();
+    int pipeline = layout.pipelineModelParallelSize();
+    int virtual = layout.virtualPipelineModelParallelSize();
+    int experts = layout.expertModelParallelSize();
+    int expertTensor = layout.expertTensorParallelSize();
+    int ranks = leastCommonMultiple(tensor, experts * expertTensor);
+    args.put("tensor_model_parallel_size", tensor);
+    args.put("pipeline_model_parallel_size", pipeline);
+    args.put("expert_model_parallel_size", experts);
+    if (plan.hasExperts()) {
+      args.put("expert_tensor_parallel_size", expertTensor);
+      args.put("moe_grouped_gemm", expertLayout != ExpertLayout.SEQUENTIAL);
+      args.put("moe_use_legacy_grouped_gemm", expertLayout == ExpertLayout.LEGACY_GROUPED);
+      // Megatron trains experts with tensor parallelism in no other way.
+      args.put("sequence_parallel", tensor > 1);
+    }
+    args.put("world_size", ranks * pipeline);
+    args.put("data_parallel_size", ranks / tensor);
+    args.put("virtual_pipeline_model_parallel_size", virtual == 1 ? null : virtual);
+    List<Integer> layers = plan.layers();
+    boolean even = layers.stream().distinct().count() == 1;
+    args.put(
+        "num_layers_per_virtual_pipeline_stage",
+        virtual > 1 && even ? (Object) layers.get(0) : null);
+    List<Integer> middle = layers.size() > 2 ? layers.subList(1, layers.size() - 1) : List.of();
+    for (String uneven : UNEVEN) {
+      args.replace(uneven, null); // of the layout before
+    }
+    if (!even) {
+      if (virtual == 1 && middle.stream().distinct().count() <= 1) {
+        args.put("decoder_first_pipeline_num_layers", layers.get(0));
+        args.put("decoder_last_pipeline_num_layers", layers.get(layers.size() - 1));
+      } else {
+        args.put("pipeline_model_parallel_layout", pipelineLayout(layers));
+      }
+    }
+  }
+
+  private static int leastCommonMultiple(int a, int b) {
+    int multiple = a;
+    while (multiple % b != 0) {
+      multiple += a;
+    }
+    return multiple;
+  }
+
+  /** {@code Et*3|t*2L}: as Megatron's option of that name describes the chunks. */
+  private static String pipelineLayout(List<Integer> layers) {
+    StringBuilder text = new StringBuilder("E");
+    for (int i = 0; i < layers.size(); i++) {
+      text.append(i == 0 ? "" : "|");
+      text.append(layers.get(i) == 0 ? "" : "t*" + layers.get(i));
+    }
+    return text.append("L").toString();
+  }
+
   /** In a fixed order, so that equal models make equal files. */
   private static void putDefaults(Map<String, @Nullable Object> args) {
     args.putIfAbsent("make_vocab_size_divisible_by", 128L);
     args.putIfAbsent("add_position_embedding", false);
-    args.putIfAbsent("data_parallel_size", 1L);
     args.putIfAbsent("context_parallel_size", 1L);
-    args.putIfAbsent("expert_model_parallel_size", 1L);
     args.putIfAbsent("sequence_parallel", false);
     args.putIfAbsent("attention_dropout", 0.0);
     args.putIfAbsent("hidden_dropout", 0.0);
-    args.putIfAbsent("use_mcore_models", true);
     args.putIfAbsent("consumed_train_samples", 0L);
     args.putIfAbsent("consumed_valid_samples", 0L);
     args.putIfAbsent("skipped_train_samples", 0L);
-    args.putIfAbsent("ckpt_format", "torch");
-    args.putIfAbsent("use_dist_ckpt", false);
+    args.put("ckpt_format", "torch");
+    args.put("use_dist_ckpt", false);
     args.putIfAbsent("tokenizer_type", "Llama2Tokenizer");
     args.putIfAbsent("bert_binary_head", true);
     args.putIfAbsent("tokenizer_model", null);
-    args.putIfAbsent("virtual_pipeline_model_parallel_size", null);
-    args.putIfAbsent("num_layers_per_virtual_pipeline_stage", null);
+  }
+
+  private String iterationName() {
+    return release ? CheckpointDirectory.RELEASE : CheckpointDirectory.childName(iteration);
+  }
+
+  private String tracker() {
+    return release ? CheckpointDirectory.RELEASE : Long.toString(iteration);
   }
 
   private void publish(Path partial, Path complete) throws IOException {
@@ -391,27 +468,25 @@ public final class MegatronCheckpointWriter {
 
   /** A checkpoint of one file can be replaced in one step even while the tracker names it. */
   private void replaceSingleFile(Path partial, Path complete) throws IOException {
-    Path file = layout.file(complete, 0, 0);
+    Path file = layout.file(complete, FIRST);
     List<Path> files;
     try (Stream<Path> tree = Files.walk(complete)) {
       files = tree.filter(Files::isRegularFile).toList();
     }
-    if (!files.equals(List.of(file))
-        || layout.tensorModelParallelSize() * layout.pipelineModelParallelSize() > 1) {
+    if (!files.equals(List.of(file)) || layout.ranks().size() > 1) {
       throw new FileAlreadyExistsException(complete.toString());
     }
     Files.move(
-        layout.file(partial, 0, 0),
+        layout.file(partial, FIRST),
         file,
         StandardCopyOption.ATOMIC_MOVE,
         StandardCopyOption.REPLACE_EXISTING);
-    DurableFiles.flushDirectory(complete.resolve(layout.rankName(0, 0)));
+    DurableFiles.flushDirectory(complete.resolve(layout.rankName(FIRST)));
   }
 
   private void writeTracker() throws IOException {
     Path tracker = root.resolve(CheckpointDirectory.TRACKER);
-    String text = release ? CheckpointDirectory.RELEASE : Long.toString(iteration);
-    DurableFiles.write(tracker, StandardCharsets.US_ASCII.encode(text));
+    DurableFiles.write(tracker, StandardCharsets.US_ASCII.encode(tracker()));
   }
 
   /** What writers that were killed left behind. */

@@ -1,25 +1,148 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
+import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** A whole tensor read from its shards, the same number of bytes on each. */
-record MergedTensor(TensorInfo info, ShardRule rule, List<Shard> shards) {
-  /** The packed bytes of one rank's part. */
-  @FunctionalInterface
-  interface Shard {
-    void read(long byteOffset, ByteBuffer target) throws IOException;
-  }
-
+/**
+ * A whole tensor read from its shards, the same number of bytes in each.
+ *
+ * @param shards the packed bytes of each rank's part
+ * @param replicas further copies of shards
+ */
+record MergedTensor(
+    TensorInfo info, ShardRule rule, List<TransposedRange.Bytes> shards, List<Replica> replicas) {
   /** Rows are gathered in pieces of about this many bytes. */
   private static final int WINDOW_BYTES = 1 << 18;
+
+  private static final int COMPARE_BYTES = 1 << 20;
+
+  /** A shard that lies in two files. */
+  record Replica(
+      String name,
+      long byteCount,
+      String firstPlace,
+      TransposedRange.Bytes first,
+      String place,
+      TransposedRange.Bytes copy) {
+
+    /** What to say if the copies are not the same; null if they are. */
+    @Nullable String difference() throws IOException {
+      ByteBuffer one = ByteBuffer.allocate((int) Math.min(COMPARE_BYTES, byteCount));
+      ByteBuffer two = ByteBuffer.allocate(one.capacity());
+      for (long offset = 0; offset < byteCount; offset += one.limit()) {
+        int length = (int) Math.min(one.capacity(), byteCount - offset);
+        first.read(offset, one.clear().limit(length));
+        copy.read(offset, two.clear().limit(length));
+        int at = one.flip().mismatch(two.flip());
+        if (at >= 0) {
+          return name
+              + " differs between "
+              + firstPlace
+              + " and "
+              + place
+              + ", from byte "
+              + (offset + at)
+              + " of the shard on";
+        }
+      }
+      return null;
+    }
+  }
+
+  /** Collects the shards of one tensor. */
+  static final class Builder {
+    private final String name;
+    private final DataType type;
+    private final RankParameter.Piece first;
+    private final int chunk;
+    private final List<TransposedRange.@Nullable Bytes> shards = new ArrayList<>();
+    private final List<String> places = new ArrayList<>();
+    private final List<Replica> replicas = new ArrayList<>();
+
+    /** For a tensor of which {@code first} is the first piece found, in that chunk of layers. */
+    Builder(String name, DataType type, RankParameter.Piece first, int chunk) {
+      this.name = name;
+      this.type = type;
+      this.first = first;
+      this.chunk = chunk;
+      for (int i = 0; i < first.ranks(); i++) {
+        shards.add(null);
+        places.add("");
+      }
+    }
+
+    int chunk() {
+      return chunk;
+    }
+
+    /** Adds a shard; says what is wrong with it, or null. */
+    @Nullable String add(
+        RankParameter.Piece piece, DataType foundType, String place, TransposedRange.Bytes bytes) {
+      if (foundType != type
+          || piece.rule() != first.rule()
+          || !piece.shape().equals(first.shape())) {
+        return "tensor "
+            + name
+            + " is "
+            + type
+            + " "
+            + first.shape()
+            + " in "
+            + places.stream().filter(text -> !text.isEmpty()).findFirst().orElse("")
+            + ", "
+            + foundType
+            + " "
+            + piece.shape()
+            + " in "
+            + place;
+      }
+      TransposedRange.Bytes there = shards.get(piece.rank());
+      if (there == null) {
+        shards.set(piece.rank(), bytes);
+        places.set(piece.rank(), place);
+      } else {
+        long size = piece.elementCount() * type.bytes();
+        replicas.add(new Replica(name, size, places.get(piece.rank()), there, place, bytes));
+      }
+      return null;
+    }
+
+    List<Integer> missing() {
+      List<Integer> missing = new ArrayList<>();
+      for (int i = 0; i < shards.size(); i++) {
+        if (shards.get(i) == null) {
+          missing.add(i);
+        }
+      }
+      return missing;
+    }
+
+    MergedTensor build() {
+      List<TransposedRange.Bytes> all = new ArrayList<>();
+      for (TransposedRange.@Nullable Bytes shard : shards) {
+        if (shard == null) {
+          throw new IllegalStateException(name + " lacks the shards " + missing());
+        }
+        all.add(shard);
+      }
+      List<Long> shape = first.rule().whole(first.shape(), first.ranks());
+      return new MergedTensor(new TensorInfo(name, type, shape), first.rule(), all, replicas);
+    }
+  }
 
   void read(long byteOffset, ByteBuffer target) throws IOException {
     if (byteOffset < 0 || byteOffset > info.byteCount() - target.remaining()) {
       throw new IllegalArgumentException(
           target.remaining() + " bytes from byte " + byteOffset + " are not in " + info);
+    }
+    if (shards.size() == 1) {
+      shards.get(0).read(byteOffset, target);
+      return;
     }
     switch (rule) {
       case REPLICATED -> shards.get(0).read(byteOffset, target);

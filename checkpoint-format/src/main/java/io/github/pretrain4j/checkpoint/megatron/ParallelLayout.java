@@ -1,14 +1,11 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,8 +30,6 @@ public record ParallelLayout(
     List<Integer> layersOfChunks) {
   /** More ranks than any file name has digits for. */
   private static final int MAX_SIZE = 1000;
-
-  private static final Pattern TENSOR_RANK = Pattern.compile("mp_rank_(\\d+).*");
 
   /**
    * Validates the sizes.
@@ -122,62 +117,132 @@ public record ParallelLayout(
     }
   }
 
-  /** The layout that {@code arguments} state, or failing that the directories; both must agree. */
-  static ParallelLayout of(CheckpointDirectory directory, Map<String, @Nullable Object> arguments)
-      throws IOException {
-    Path path = directory.iterationDirectory();
-    for (String unsupported :
-        List.of("expert_model_parallel_size", "virtual_pipeline_model_parallel_size")) {
-      if (arguments.get(unsupported) instanceof Long size && size > 1) {
-        throw new CorruptCheckpointException(
-            directory.firstFile(), 0, "args." + unsupported, "1 (nothing else can be read)", size);
+  /**
+   * The sizes that {@code arguments} state, or failing that the directories; both must agree.
+   *
+   * @param wholeStages whether the first file holds the model from its embedding to its last norm,
+   *     so that a second number in the directories' names is an expert rank
+   */
+  static ParallelLayout of(
+      CheckpointDirectory directory, Map<String, @Nullable Object> arguments, boolean wholeStages)
+      throws CorruptCheckpointException {
+    List<String> names = directory.ranks();
+    int numbers = names.get(0).split("_", -1).length - 2;
+    int[] largest = new int[3];
+    for (String name : names) {
+      String[] parts = name.split("_", -1);
+      for (int i = 2; i < Math.min(parts.length, 5); i++) {
+        largest[i - 2] = Math.max(largest[i - 2], Integer.parseInt(parts[i]));
       }
     }
-    List<String> ranks = directory.ranks();
-    long tensor =
-        ranks.stream().map(name -> TENSOR_RANK.matcher(name).replaceFirst("$1")).distinct().count();
-    long pipeline = Math.max(1, ranks.size() / tensor);
-    if (arguments.get("tensor_model_parallel_size") instanceof Long size) {
-      tensor = size;
+    boolean secondIsExpert =
+        numbers == 2 && size(arguments, "pipeline_model_parallel_size", wholeStages ? 1 : 2) == 1;
+    long tensor = size(arguments, "tensor_model_parallel_size", largest[0] + 1);
+    long pipeline =
+        size(arguments, "pipeline_model_parallel_size", secondIsExpert ? 1 : largest[1] + 1);
+    long expert =
+        size(
+            arguments,
+            "expert_model_parallel_size",
+            secondIsExpert ? largest[1] + 1 : largest[2] + 1);
+    long expertTensor = size(arguments, "expert_tensor_parallel_size", tensor);
+    for (long size : List.of(tensor, pipeline, expert, expertTensor)) {
+      if (size < 1 || size > MAX_SIZE) {
+        throw new CorruptCheckpointException(
+            directory.firstFile(),
+            0,
+            "args",
+            "parallel sizes in 1.." + MAX_SIZE,
+            tensor + " x " + pipeline + " x " + expert + " x " + expertTensor);
+      }
     }
-    if (arguments.get("pipeline_model_parallel_size") instanceof Long size) {
-      pipeline = size;
-    }
-    if (tensor < 1 || tensor > MAX_SIZE || pipeline < 1 || pipeline > MAX_SIZE) {
+    if (tensor % expertTensor != 0) {
       throw new CorruptCheckpointException(
           directory.firstFile(),
           0,
-          "args",
-          "parallel sizes in 1.." + MAX_SIZE,
-          tensor + " x " + pipeline);
+          "args.expert_tensor_parallel_size",
+          "a divisor of the tensor parallel size " + tensor,
+          expertTensor);
     }
-    ParallelLayout layout = ParallelLayout.of((int) tensor, (int) pipeline);
-    TreeSet<String> expected = new TreeSet<>();
-    for (int p = 0; p < pipeline; p++) {
-      for (int t = 0; t < tensor; t++) {
-        expected.add(layout.rankName(t, p));
-      }
-    }
-    if (!expected.equals(new TreeSet<>(ranks))) {
-      throw new CorruptCheckpointException(
-          path,
-          0,
-          "ranks",
-          "the directories " + String.join(", ", expected),
-          ranks.stream().collect(Collectors.joining(", ")));
-    }
+    ParallelLayout layout =
+        new ParallelLayout(
+            (int) tensor, (int) pipeline, 1, (int) expert, (int) expertTensor, List.of());
+    layout.checkDirectories(directory);
     return layout;
   }
 
-  String rankName(int tensorRank, int pipelineRank) {
-    return pipelineModelParallelSize == 1
-        ? String.format(Locale.ROOT, "mp_rank_%02d", tensorRank)
-        : String.format(Locale.ROOT, "mp_rank_%02d_%03d", tensorRank, pipelineRank);
+  private static long size(Map<String, @Nullable Object> arguments, String name, long otherwise) {
+    return arguments.get(name) instanceof Long size ? size : otherwise;
   }
 
-  Path file(Path iterationDirectory, int tensorRank, int pipelineRank) {
-    return iterationDirectory
-        .resolve(rankName(tensorRank, pipelineRank))
-        .resolve(CheckpointDirectory.FILE);
+  private void checkDirectories(CheckpointDirectory directory) throws CorruptCheckpointException {
+    TreeSet<String> expected = new TreeSet<>();
+    ranks().forEach(rank -> expected.add(rankName(rank)));
+    TreeSet<String> allowed = new TreeSet<>();
+    for (int p = 0; p < pipelineModelParallelSize; p++) {
+      for (int t = 0; t < tensorModelParallelSize; t++) {
+        for (int e = 0; e < expertModelParallelSize; e++) {
+          allowed.add(rankName(new Rank(t, p, e)));
+        }
+      }
+    }
+    if (!directory.ranks().containsAll(expected) || !allowed.containsAll(directory.ranks())) {
+      throw new CorruptCheckpointException(
+          directory.iterationDirectory(),
+          0,
+          "ranks",
+          "the directories " + String.join(", ", expected),
+          String.join(", ", directory.ranks()));
+    }
+  }
+
+  /**
+   * The ranks that have files, by pipeline stage, then expert rank, then tensor rank. Where experts
+   * are split over fewer ranks than the rest, a tensor rank and an expert rank need not meet.
+   */
+  List<Rank> ranks() {
+    int experts = expertTensorParallelSize * expertModelParallelSize;
+    TreeSet<Rank> ranks = new TreeSet<>();
+    for (int p = 0; p < pipelineModelParallelSize; p++) {
+      for (int r = 0; r < Math.max(tensorModelParallelSize, experts); r++) {
+        ranks.add(
+            new Rank(
+                r % tensorModelParallelSize,
+                p,
+                r / expertTensorParallelSize % expertModelParallelSize));
+      }
+    }
+    return List.copyOf(ranks);
+  }
+
+  /** The rank whose directory has that name, if it is one of this layout. */
+  Rank rankOf(String name) {
+    for (int p = 0; p < pipelineModelParallelSize; p++) {
+      for (int e = 0; e < expertModelParallelSize; e++) {
+        for (int t = 0; t < tensorModelParallelSize; t++) {
+          Rank rank = new Rank(t, p, e);
+          if (rankName(rank).equals(name)) {
+            return rank;
+          }
+        }
+      }
+    }
+    throw new IllegalArgumentException("no rank " + name + " in " + this);
+  }
+
+  String rankName(Rank rank) {
+    StringBuilder name =
+        new StringBuilder(String.format(Locale.ROOT, "mp_rank_%02d", rank.tensor()));
+    if (pipelineModelParallelSize > 1) {
+      name.append(String.format(Locale.ROOT, "_%03d", rank.pipeline()));
+    }
+    if (expertModelParallelSize > 1) {
+      name.append(String.format(Locale.ROOT, "_%03d", rank.expert()));
+    }
+    return name.toString();
+  }
+
+  Path file(Path iterationDirectory, Rank rank) {
+    return iterationDirectory.resolve(rankName(rank)).resolve(CheckpointDirectory.FILE);
   }
 }

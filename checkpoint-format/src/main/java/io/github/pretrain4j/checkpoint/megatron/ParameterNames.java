@@ -1,38 +1,60 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
-import io.github.pretrain4j.checkpoint.PickleObject;
-import io.github.pretrain4j.checkpoint.TensorReference;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The dialects of parameter names, translated to and from that of Megatron-Core's local layer
- * specification.
+ * specification with a module for each expert.
  */
 final class ParameterNames {
+  /** Stands for the numbers of all experts of a rank. */
+  static final String ALL_EXPERTS = "*";
+
+  static final String EMBEDDING = "embedding.word_embeddings.weight";
+  static final String OUTPUT = "output_layer.weight";
+
+  /** A number short enough for an int, without zeros in front. */
+  private static final String NUMBER = "(0|[1-9]\\d{0,8})";
+
   /** Group 1 the prefix, 2 the layer's number, 3 the rest with its dot. */
-  private static final Pattern LAYER = Pattern.compile("(decoder\\.layers\\.)(\\d{1,9})(\\..+)");
+  private static final Pattern DECODER_LAYER =
+      Pattern.compile("(decoder\\.layers\\.)" + NUMBER + "(\\..+)");
+
+  /** Group 1 a layer with its dot, inside the decoder or a multi-token prediction, 2 the rest. */
+  private static final Pattern LAYER =
+      Pattern.compile(
+          "(decoder\\.layers\\."
+              + NUMBER.replace("(", "(?:")
+              + "\\.|mtp\\.layers\\."
+              + NUMBER.replace("(", "(?:")
+              + "\\.transformer_layer\\.)(.+)");
+
+  private static final Pattern NEW_PREDICTION =
+      Pattern.compile("(mtp\\.layers\\.\\d+\\.)mtp_model_layer\\.(.+)");
 
   private static final Pattern EXTRA_STATE = Pattern.compile("(.*\\.)?_extra_state\\d*");
 
-  private static final String INPUT_NORM = "input_layernorm.";
-  private static final String MLP_NORM = "pre_mlp_layernorm.";
-  private static final String QKV = "self_attention.linear_qkv.";
-  private static final String FC1 = "mlp.linear_fc1.";
+  private static final Pattern EXPERT =
+      Pattern.compile("(.*\\.mlp\\.experts\\.local_experts\\.)" + NUMBER + "(\\..+)");
+  private static final Pattern GROUPED =
+      Pattern.compile("(.*\\.mlp\\.experts\\.)(linear_fc[12]\\.(?:weight|bias))" + NUMBER);
+  private static final Pattern PACKED =
+      Pattern.compile("(.*\\.mlp\\.experts\\.)(linear_fc[12]\\.weight)");
+  private static final Pattern TRANSPOSED = Pattern.compile("(.*\\.mlp\\.experts\\.)weight([12])");
 
-  /** Modules that own an {@code _extra_state} under Transformer Engine, whatever its version. */
-  private static final Set<String> LINEAR_MODULES =
-      Set.of(
-          "self_attention.linear_proj",
-          "self_attention.linear_qkv",
-          "mlp.linear_fc1",
-          "mlp.linear_fc2");
+  /** What a norm is called inside the linear layer behind it, and alone. */
+  private static final Map<String, String> FUSED_NORMS =
+      Map.of(
+          "self_attention.linear_qkv.", "input_layernorm.",
+          "mlp.linear_fc1.", "pre_mlp_layernorm.",
+          "self_attention.linear_q_up_proj.", "self_attention.q_layernorm.",
+          "self_attention.linear_kv_up_proj.", "self_attention.kv_layernorm.");
+
+  private static final String FUSED = "layer_norm_";
 
   /** Legacy layer modules and their successors. */
   private static final Map<String, String> LEGACY_MODULES =
@@ -41,178 +63,207 @@ final class ParameterNames {
           Map.entry("input_layernorm", "input_layernorm"),
           Map.entry("self_attention.query_key_value", "self_attention.linear_qkv"),
           Map.entry("self_attention.dense", "self_attention.linear_proj"),
+          Map.entry("attention.query_key_value", "self_attention.linear_qkv"),
+          Map.entry("attention.dense", "self_attention.linear_proj"),
           Map.entry("post_attention_norm", "pre_mlp_layernorm"),
           Map.entry("post_attention_layernorm", "pre_mlp_layernorm"),
           Map.entry("mlp.dense_h_to_4h", "mlp.linear_fc1"),
           Map.entry("mlp.dense_4h_to_h", "mlp.linear_fc2"));
 
-  private ParameterNames() {}
+  /** Legacy parameters of models with Transformer Engine's layers, and their successors. */
+  private static final Map<String, String> LEGACY_PARAMETERS =
+      Map.ofEntries(
+          Map.entry("self_attention.layernorm_qkv.layer_norm_weight", "input_layernorm.weight"),
+          Map.entry("self_attention.layernorm_qkv.layer_norm_bias", "input_layernorm.bias"),
+          Map.entry("self_attention.layernorm_qkv.weight", "self_attention.linear_qkv.weight"),
+          Map.entry("self_attention.layernorm_qkv.bias", "self_attention.linear_qkv.bias"),
+          Map.entry("self_attention.proj.weight", "self_attention.linear_proj.weight"),
+          Map.entry("self_attention.proj.bias", "self_attention.linear_proj.bias"),
+          Map.entry("layernorm_mlp.layer_norm_weight", "pre_mlp_layernorm.weight"),
+          Map.entry("layernorm_mlp.layer_norm_bias", "pre_mlp_layernorm.bias"),
+          Map.entry("layernorm_mlp.fc1_weight", "mlp.linear_fc1.weight"),
+          Map.entry("layernorm_mlp.fc1_bias", "mlp.linear_fc1.bias"),
+          Map.entry("layernorm_mlp.fc2_weight", "mlp.linear_fc2.weight"),
+          Map.entry("layernorm_mlp.fc2_bias", "mlp.linear_fc2.bias"));
 
-  /** The tensors of a rank's model by canonical name, layers still numbered as in the file. */
-  static Map<String, TensorReference> read(PickleObject.PyDict model, List<String> problems) {
-    Map<String, PickleObject> leaves = new LinkedHashMap<>();
-    boolean legacy = model.get("language_model") != null;
-    flatten("", model, leaves);
-    Map<String, TensorReference> tensors = new LinkedHashMap<>();
-    leaves.forEach(
-        (name, value) -> {
-          if (EXTRA_STATE.matcher(name).matches() || name.endsWith("rotary_pos_emb.inv_freq")) {
-            return;
-          }
-          if (!(value instanceof TensorReference tensor)) {
-            problems.add("model entry " + name + " is not a tensor");
-            return;
-          }
-          String canonical = legacy ? fromLegacy(name) : fromTransformerEngine(name);
-          if (tensors.put(canonical, tensor) != null) {
-            problems.add("two tensors for " + canonical);
-          }
-        });
-    return tensors;
-  }
-
-  private static void flatten(
-      String prefix, PickleObject.PyDict dict, Map<String, PickleObject> leaves) {
-    dict.stringEntries()
-        .forEach(
-            (key, value) -> {
-              if (value instanceof PickleObject.PyDict nested) {
-                flatten(prefix + key + ".", nested, leaves);
-              } else {
-                leaves.put(prefix + key, value);
-              }
-            });
-  }
-
-  static String fromTransformerEngine(String name) {
-    Matcher matcher = LAYER.matcher(name);
-    if (!matcher.matches()) {
-      return name;
-    }
-    String layer = matcher.group(1) + matcher.group(2) + ".";
-    return switch (matcher.group(3)) {
-      case "." + QKV + "layer_norm_weight" -> layer + INPUT_NORM + "weight";
-      case "." + QKV + "layer_norm_bias" -> layer + INPUT_NORM + "bias";
-      case "." + FC1 + "layer_norm_weight" -> layer + MLP_NORM + "weight";
-      case "." + FC1 + "layer_norm_bias" -> layer + MLP_NORM + "bias";
-      default -> name;
-    };
-  }
+  /** The modules that writers call differently before Megatron-Core. */
+  private static final Map<String, String> TO_LEGACY =
+      Map.of(
+          "input_layernorm", "input_norm",
+          "self_attention.linear_qkv", "self_attention.query_key_value",
+          "self_attention.linear_proj", "self_attention.dense",
+          "pre_mlp_layernorm", "post_attention_norm",
+          "mlp.linear_fc1", "mlp.dense_h_to_4h",
+          "mlp.linear_fc2", "mlp.dense_4h_to_h");
 
   private static final Pattern LEGACY_LAYER =
-      Pattern.compile(
-          "language_model\\.(?:encoder|transformer)\\.layers\\.(\\d+)\\.(.+)\\.(weight|bias)");
+      Pattern.compile("language_model\\.(?:encoder|transformer)\\.layers\\." + NUMBER + "\\.(.+)");
   private static final Pattern LEGACY_FINAL_NORM =
       Pattern.compile(
           "language_model\\.(?:encoder|transformer)\\.final_(?:norm|layernorm)\\.(weight|bias)");
 
+  /** Entries of a model dictionary that are no parameters. */
+  private static final Set<String> BUFFERS = Set.of("rotary_pos_emb.inv_freq");
+
+  private ParameterNames() {}
+
+  /** How a stored parameter holds experts. */
+  enum Experts {
+    /** It holds none, or one under its own number. */
+    SINGLE,
+    /** All of the rank, one after another. */
+    PACKED,
+    /** All of the rank, one after another, each transposed. */
+    TRANSPOSED
+  }
+
+  /**
+   * What a key of a model dictionary stands for.
+   *
+   * @param canonical layers and experts numbered as in the file; {@link #ALL_EXPERTS} for an
+   *     expert's number if it holds all of the rank
+   */
+  record Meaning(String canonical, Experts experts) {}
+
+  /** Whether an entry carries no weights. */
+  static boolean isIgnored(String key) {
+    return EXTRA_STATE.matcher(key).matches()
+        || BUFFERS.stream().anyMatch(buffer -> key.equals(buffer) || key.endsWith("." + buffer));
+  }
+
+  static Meaning meaning(String key, boolean legacy) {
+    String name = legacy ? fromLegacy(key) : key;
+    Matcher prediction = NEW_PREDICTION.matcher(name);
+    if (prediction.matches()) {
+      name = prediction.group(1) + "transformer_layer." + prediction.group(2);
+    }
+    Matcher grouped = GROUPED.matcher(name);
+    if (grouped.matches()) {
+      return new Meaning(
+          grouped.group(1) + "local_experts." + grouped.group(3) + "." + grouped.group(2),
+          Experts.SINGLE);
+    }
+    Matcher packed = PACKED.matcher(name);
+    if (packed.matches()) {
+      return new Meaning(
+          packed.group(1) + "local_experts." + ALL_EXPERTS + "." + packed.group(2), Experts.PACKED);
+    }
+    Matcher transposed = TRANSPOSED.matcher(name);
+    if (transposed.matches()) {
+      return new Meaning(
+          transposed.group(1)
+              + "local_experts."
+              + ALL_EXPERTS
+              + ".linear_fc"
+              + transposed.group(2)
+              + ".weight",
+          Experts.TRANSPOSED);
+    }
+    return new Meaning(fromTransformerEngine(name), Experts.SINGLE);
+  }
+
+  private static String fromTransformerEngine(String name) {
+    Matcher matcher = LAYER.matcher(name);
+    int fused = name.lastIndexOf(FUSED);
+    if (!matcher.matches() || fused < 0) {
+      return name;
+    }
+    String norm = FUSED_NORMS.get(name.substring(Math.min(matcher.start(2), fused), fused));
+    return norm == null ? name : matcher.group(1) + norm + name.substring(fused + FUSED.length());
+  }
+
+  /** Whether only Transformer Engine has such a parameter. */
+  static boolean isTransformerEngine(String key) {
+    return key.contains("." + FUSED);
+  }
+
   private static String fromLegacy(String name) {
     Matcher layer = LEGACY_LAYER.matcher(name);
     if (layer.matches()) {
-      String module = LEGACY_MODULES.get(layer.group(2));
-      return module == null
-          ? name
-          : "decoder.layers." + layer.group(1) + "." + module + "." + layer.group(3);
+      String rest = layer.group(2);
+      String prefix = "decoder.layers." + layer.group(1) + ".";
+      String parameter = LEGACY_PARAMETERS.get(rest);
+      if (parameter != null) {
+        return prefix + parameter;
+      }
+      int dot = rest.lastIndexOf('.');
+      String module = dot < 0 ? null : LEGACY_MODULES.get(rest.substring(0, dot));
+      return module == null ? name : prefix + module + rest.substring(dot);
     }
     Matcher finalNorm = LEGACY_FINAL_NORM.matcher(name);
     if (finalNorm.matches()) {
       return "decoder.final_layernorm." + finalNorm.group(1);
     }
     return switch (name) {
-      case "language_model.embedding.word_embeddings.weight" -> "embedding.word_embeddings.weight";
+      case "language_model.embedding.word_embeddings.weight" -> EMBEDDING;
       case "language_model.embedding.position_embeddings.weight" ->
           "embedding.position_embeddings.weight";
-      case "language_model.output_layer.weight", "word_embeddings_for_head.weight" ->
-          "output_layer.weight";
+      case "language_model.output_layer.weight", "word_embeddings_for_head.weight" -> OUTPUT;
       default -> name;
     };
   }
 
-  /** The layer's number, or -1. */
+  /**
+   * The key of a parameter before Megatron-Core, or null if there was none like it.
+   *
+   * @param tied whether the output layer is a copy of the embedding
+   */
+  static @Nullable String toLegacy(String canonical, boolean tied) {
+    Matcher layer = DECODER_LAYER.matcher(canonical);
+    if (layer.matches()) {
+      String rest = layer.group(3).substring(1);
+      int dot = rest.lastIndexOf('.');
+      String module = TO_LEGACY.get(rest.substring(0, dot));
+      return module == null
+          ? null
+          : "language_model.encoder.layers." + layer.group(2) + "." + module + rest.substring(dot);
+    }
+    return switch (canonical) {
+      case "decoder.final_layernorm.weight" -> "language_model.encoder.final_norm.weight";
+      case "decoder.final_layernorm.bias" -> "language_model.encoder.final_norm.bias";
+      case EMBEDDING, "embedding.position_embeddings.weight" -> "language_model." + canonical;
+      case OUTPUT ->
+          tied ? "word_embeddings_for_head.weight" : "language_model.output_layer.weight";
+      default -> null;
+    };
+  }
+
+  /** The number of a decoder layer, or -1. */
   static int layerOf(String name) {
-    Matcher matcher = LAYER.matcher(name);
+    Matcher matcher = DECODER_LAYER.matcher(name);
     return matcher.matches() ? Integer.parseInt(matcher.group(2)) : -1;
   }
 
-  /** The same parameter {@code offset} layers further on. */
+  /** The same parameter {@code offset} decoder layers further on. */
   static String shiftLayer(String name, int offset) {
-    Matcher matcher = LAYER.matcher(name);
+    Matcher matcher = DECODER_LAYER.matcher(name);
     return matcher.matches()
         ? matcher.group(1) + (Integer.parseInt(matcher.group(2)) + offset) + matcher.group(3)
         : name;
   }
 
-  /**
-   * A key of a rank's model dictionary, and the canonical name behind it; empty for an {@code
-   * _extra_state}.
-   */
-  record Key(String written, String canonical) {}
-
-  /**
-   * The keys of a model dictionary in the order of Megatron's modules.
-   *
-   * @param canonical in that order, under the local specification, layers numbered as in the file
-   */
-  static List<Key> keys(List<String> canonical, LayerSpec spec) {
-    List<Key> keys = new ArrayList<>();
-    if (spec == LayerSpec.LOCAL) {
-      canonical.forEach(name -> keys.add(new Key(name, name)));
-      return keys;
-    }
-    Set<String> names = new LinkedHashSet<>(canonical);
-    List<Key> waiting = new ArrayList<>();
-    for (String name : names) {
-      Key key = new Key(toTransformerEngine(name, names), name);
-      if (name.contains(INPUT_NORM) && key.written.contains(QKV)) {
-        waiting.add(key);
-        continue;
-      }
-      if (name.contains(QKV)) {
-        keys.addAll(waiting);
-        waiting.clear();
-      }
-      keys.add(key);
-    }
-    return withExtraStates(keys);
-  }
-
-  private static List<Key> withExtraStates(List<Key> keys) {
-    List<Key> result = new ArrayList<>();
-    for (int i = 0; i < keys.size(); i++) {
-      result.add(keys.get(i));
-      String module = module(keys.get(i).written);
-      String next = i + 1 < keys.size() ? module(keys.get(i + 1).written) : "";
-      Matcher matcher = LAYER.matcher(module);
-      if (!module.equals(next)
-          && matcher.matches()
-          && LINEAR_MODULES.contains(matcher.group(3).substring(1))) {
-        result.add(new Key(module + "._extra_state", ""));
-      }
-    }
-    return result;
-  }
-
-  private static String module(String name) {
-    return name.substring(0, Math.max(0, name.lastIndexOf('.')));
-  }
-
-  /**
-   * A norm is fused into the linear layer behind it if the model has that layer: experts' norms
-   * stand alone.
-   */
-  private static String toTransformerEngine(String name, Set<String> names) {
+  /** The layer that holds a parameter, with its dot; null outside layers. */
+  static @Nullable String layerPrefix(String name) {
     Matcher matcher = LAYER.matcher(name);
-    if (!matcher.matches()) {
-      return name;
-    }
-    String layer = matcher.group(1) + matcher.group(2) + ".";
-    String rest = matcher.group(3).substring(1);
-    if (rest.startsWith(INPUT_NORM) && names.contains(layer + QKV + "weight")) {
-      return layer + QKV + "layer_norm_" + rest.substring(INPUT_NORM.length());
-    }
-    if (rest.startsWith(MLP_NORM) && names.contains(layer + FC1 + "weight")) {
-      return layer + FC1 + "layer_norm_" + rest.substring(MLP_NORM.length());
-    }
-    return name;
+    return matcher.matches() ? matcher.group(1) : null;
+  }
+
+  /** The number of an expert, or -1. */
+  static int expertOf(String name) {
+    Matcher matcher = EXPERT.matcher(name);
+    return matcher.matches() ? Integer.parseInt(matcher.group(2)) : -1;
+  }
+
+  /** The same parameter {@code offset} experts further on. */
+  static String shiftExpert(String name, int offset) {
+    Matcher matcher = EXPERT.matcher(name);
+    return matcher.matches()
+        ? matcher.group(1) + (Integer.parseInt(matcher.group(2)) + offset) + matcher.group(3)
+        : name;
+  }
+
+  /** The same parameter of the expert with that number, in place of {@link #ALL_EXPERTS}. */
+  static String ofExpert(String name, int expert) {
+    return name.replace("local_experts." + ALL_EXPERTS, "local_experts." + expert);
   }
 }

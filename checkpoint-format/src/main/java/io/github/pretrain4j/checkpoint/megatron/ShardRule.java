@@ -14,31 +14,55 @@ enum ShardRule {
   GATED_ROWS,
   COLUMNS;
 
-  private static final String LAYER = "decoder\\.layers\\.\\d+\\.";
+  private static final String LAYER =
+      "(?:decoder\\.layers\\.\\d+|mtp\\.layers\\.\\d+\\.transformer_layer)\\.";
+  private static final String MLP =
+      LAYER + "mlp\\.(?:shared_experts\\.|experts\\.local_experts\\.\\d+\\.)?";
+  private static final String ATTENTION = LAYER + "self_attention\\.";
+
   private static final Pattern REPLICATED_NAMES =
       Pattern.compile(
-          "embedding\\.position_embeddings\\.weight|decoder\\.final_layernorm\\.(weight|bias)|"
+          "embedding\\.position_embeddings\\.weight"
+              + "|decoder\\.final_layernorm\\.(weight|bias)"
+              + "|mtp\\.layers\\.\\d+\\.(enorm|hnorm|final_layernorm)\\.(weight|bias)|"
               + LAYER
-              + "(input_layernorm|pre_mlp_layernorm|self_attention\\.[qk]_layernorm)\\.(weight|bias)|"
+              + "(input_layernorm|pre_mlp_layernorm)\\.(weight|bias)|"
+              + ATTENTION
+              + "(q|k|kv)_layernorm\\.(weight|bias)|"
               + LAYER
-              + "(self_attention\\.linear_proj|mlp\\.linear_fc2)\\.bias");
+              + "mlp\\.(router\\.(weight|expert_bias)|shared_experts\\.gate_weight)|"
+              + ATTENTION
+              + "linear_proj\\.bias|"
+              + MLP
+              + "linear_fc2\\.bias");
   private static final Pattern ROW_NAMES =
       Pattern.compile(
-          "embedding\\.word_embeddings\\.weight|output_layer\\.weight|"
-              + LAYER
-              + "self_attention\\.linear_qkv\\.(weight|bias)");
-  private static final Pattern FC1_NAMES =
-      Pattern.compile(LAYER + "mlp\\.linear_fc1\\.(weight|bias)");
+          "embedding\\.word_embeddings\\.weight|output_layer\\.weight"
+              + "|mtp\\.layers\\.\\d+\\.eh_proj\\.weight|"
+              + ATTENTION
+              + "linear_(qkv|q_proj|q_up_proj|kv_up_proj)\\.(weight|bias)");
+  private static final Pattern DOWN_NAMES =
+      Pattern.compile(ATTENTION + "linear_(q|kv)_down_proj\\.weight");
+  private static final Pattern FC1_NAMES = Pattern.compile(MLP + "linear_fc1\\.(weight|bias)");
   private static final Pattern COLUMN_NAMES =
-      Pattern.compile(LAYER + "(self_attention\\.linear_proj|mlp\\.linear_fc2)\\.weight");
+      Pattern.compile(ATTENTION + "linear_proj\\.weight|" + MLP + "linear_fc2\\.weight");
 
-  /** The rule for a tensor, empty if its name is none that a dense decoder has. */
-  static Optional<ShardRule> of(String name, boolean gated) {
+  /**
+   * The rule for a tensor, empty if its name is none that a decoder has.
+   *
+   * @param gated whether the first layer of its MLP has a gate half
+   * @param splitDown whether the down projections of latent attention are split by rows, as the
+   *     local layer specification does
+   */
+  static Optional<ShardRule> of(String name, boolean gated, boolean splitDown) {
     if (REPLICATED_NAMES.matcher(name).matches()) {
       return Optional.of(REPLICATED);
     }
     if (ROW_NAMES.matcher(name).matches()) {
       return Optional.of(ROWS);
+    }
+    if (DOWN_NAMES.matcher(name).matches()) {
+      return Optional.of(splitDown ? ROWS : REPLICATED);
     }
     if (FC1_NAMES.matcher(name).matches()) {
       return Optional.of(gated ? GATED_ROWS : ROWS);
@@ -47,6 +71,14 @@ enum ShardRule {
       return Optional.of(COLUMNS);
     }
     return Optional.empty();
+  }
+
+  static boolean isFirstMlpLayer(String name) {
+    return FC1_NAMES.matcher(name).matches();
+  }
+
+  static boolean isDownProjection(String name) {
+    return DOWN_NAMES.matcher(name).matches();
   }
 
   /** Shape of the whole tensor from that of one shard. */
@@ -70,8 +102,9 @@ enum ShardRule {
 
   /** Whether a tensor of this shape, whole or a shard, has the axis that the rule splits. */
   boolean fits(List<Long> shape) {
-    return shape.size() >= (this == COLUMNS ? 2 : 1)
-        && (this != GATED_ROWS || shape.get(0) % 2 == 0);
+    return this == REPLICATED
+        || (shape.size() >= (this == COLUMNS ? 2 : 1)
+            && (this != GATED_ROWS || shape.get(0) % 2 == 0));
   }
 
   /** Whether a whole tensor of this shape splits evenly. */
