@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -264,11 +265,71 @@ public final class HuggingFaceConfig {
                 number(field, scaling, "low_freq_factor"),
                 number(field, scaling, "high_freq_factor"),
                 wholeNumber(field, scaling, "original_max_position_embeddings"));
-        default -> throw invalid(field + "." + typeField, "one of default, linear, llama3");
+        case "dynamic" -> new RopeScaling.DynamicNtk(number(field, scaling, "factor"));
+        case "yarn" -> yarn(field, scaling);
+        default ->
+            throw invalid(field + "." + typeField, "one of default, linear, llama3, dynamic, yarn");
       };
     } catch (IllegalArgumentException e) {
       throw invalid(field, "a usable scaling (" + e.getMessage() + ")");
     }
+  }
+
+  private RopeScaling.Yarn yarn(String field, JsonNode scaling) {
+    if (scaling.hasNonNull("attention_factor")) {
+      throw invalid(field + ".attention_factor", "null (nothing else is supported)");
+    }
+    return new RopeScaling.Yarn(
+        number(field, scaling, "factor"),
+        wholeNumber(field, scaling, "original_max_position_embeddings"),
+        scaling.hasNonNull("beta_fast") ? number(field, scaling, "beta_fast") : 32,
+        scaling.hasNonNull("beta_slow") ? number(field, scaling, "beta_slow") : 1,
+        scaling.hasNonNull("mscale") ? number(field, scaling, "mscale") : 0,
+        scaling.hasNonNull("mscale_all_dim") ? number(field, scaling, "mscale_all_dim") : 0);
+  }
+
+  /** The share of each head that is rotated, in either spelling, or {@code fallback}. */
+  public double rotaryPercent(double fallback) {
+    JsonNode parameters = object("rope_parameters");
+    if (parameters != null && parameters.hasNonNull("partial_rotary_factor")) {
+      return number("rope_parameters", parameters, "partial_rotary_factor");
+    }
+    return numberOr("partial_rotary_factor", fallback);
+  }
+
+  /** A list of whole numbers; empty where the field is absent or null. */
+  public List<Integer> integers(String field) {
+    List<Integer> values = new ArrayList<>();
+    for (JsonNode item : list(field)) {
+      if (!item.isIntegralNumber() || !item.canConvertToInt()) {
+        throw invalid(field, "a list of whole numbers");
+      }
+      values.add(item.intValue());
+    }
+    return values;
+  }
+
+  /** A list of texts; empty where the field is absent or null. */
+  public List<String> texts(String field) {
+    List<String> values = new ArrayList<>();
+    for (JsonNode item : list(field)) {
+      if (!item.isTextual()) {
+        throw invalid(field, "a list of texts");
+      }
+      values.add(item.textValue());
+    }
+    return values;
+  }
+
+  private JsonNode list(String field) {
+    JsonNode node = root.get(field);
+    if (node == null || node.isNull()) {
+      return JSON.createArrayNode();
+    }
+    if (!node.isArray()) {
+      throw invalid(field, "a list");
+    }
+    return node;
   }
 
   private @Nullable JsonNode object(String field) {

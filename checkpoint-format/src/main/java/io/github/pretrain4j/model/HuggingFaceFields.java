@@ -18,7 +18,8 @@ final class HuggingFaceFields {
     fields.put("model_type", family.name());
     fields.put("attention_dropout", 0.0);
     fields.put("head_dim", config.kvChannels());
-    fields.put("hidden_act", "silu");
+    fields.put(
+        "hidden_act", config.activation() == Activation.SWIGLU ? "silu" : "gelu_pytorch_tanh");
     fields.put("hidden_size", config.hiddenSize());
     fields.put("initializer_range", 0.02);
     fields.put("intermediate_size", config.ffnHiddenSize());
@@ -36,6 +37,20 @@ final class HuggingFaceFields {
       written.put("low_freq_factor", llama3.lowFreqFactor());
       written.put("high_freq_factor", llama3.highFreqFactor());
       written.put("original_max_position_embeddings", llama3.originalMaxPositionEmbeddings());
+      fields.put("rope_scaling", written);
+    } else if (scaling instanceof RopeScaling.DynamicNtk dynamic) {
+      fields.put("rope_scaling", scaling("dynamic", dynamic.factor()));
+    } else if (scaling instanceof RopeScaling.Yarn yarn) {
+      Map<String, @Nullable Object> written = scaling("yarn", yarn.factor());
+      written.put("original_max_position_embeddings", yarn.originalMaxPositionEmbeddings());
+      written.put("beta_fast", yarn.betaFast());
+      written.put("beta_slow", yarn.betaSlow());
+      if (yarn.mscale() > 0) {
+        written.put("mscale", yarn.mscale());
+      }
+      if (yarn.mscaleAllDim() > 0) {
+        written.put("mscale_all_dim", yarn.mscaleAllDim());
+      }
       fields.put("rope_scaling", written);
     }
     if (config.slidingWindow() > 0) {

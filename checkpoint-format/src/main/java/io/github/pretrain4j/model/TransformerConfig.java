@@ -142,7 +142,20 @@ public record TransformerConfig(
     source.require("hidden_act", "silu", "swish");
     source.require("mlp_bias", false);
     source.require("attention_bias", false);
-    source.require("partial_rotary_factor", 1);
+    if (source.rotaryPercent(1) != 1) {
+      throw source.invalid("partial_rotary_factor", "1 (nothing else is supported)");
+    }
+    return decoderFields(source).build(source);
+  }
+
+  /**
+   * The sizes and constants that {@code source} holds under the names of Llama's configuration. The
+   * family checks the fields that are not read here, adds its own and calls {@link
+   * Builder#build(HuggingFaceConfig)}.
+   *
+   * @throws java.io.UncheckedIOException as {@link #decoder}
+   */
+  public static Builder decoderFields(HuggingFaceConfig source) {
     int hiddenSize = source.size("hidden_size");
     int numAttentionHeads = source.size("num_attention_heads");
     if (!source.has("head_dim") && hiddenSize % numAttentionHeads != 0) {
@@ -153,26 +166,20 @@ public record TransformerConfig(
       throw source.invalid(
           "num_key_value_heads", "a divisor of num_attention_heads " + numAttentionHeads);
     }
-    Builder builder =
-        new Builder()
-            .family(source.modelType())
-            .numLayers(source.size("num_hidden_layers"))
-            .hiddenSize(hiddenSize)
-            .ffnHiddenSize(source.size("intermediate_size"))
-            .numAttentionHeads(numAttentionHeads)
-            .numQueryGroups(numQueryGroups)
-            .kvChannels(source.sizeOr("head_dim", hiddenSize / numAttentionHeads))
-            .vocabSize(source.size("vocab_size"))
-            .maxPositionEmbeddings(source.size("max_position_embeddings"))
-            .normEpsilon(source.numberOr("rms_norm_eps", 1e-6))
-            .rotaryBase(source.rotaryBase())
-            .ropeScaling(source.ropeScaling())
-            .tiedEmbeddings(source.flagOr("tie_word_embeddings", false));
-    try {
-      return builder.build();
-    } catch (IllegalArgumentException e) {
-      throw source.invalid("", "a consistent decoder (" + e.getMessage() + ")");
-    }
+    return new Builder()
+        .family(source.modelType())
+        .numLayers(source.size("num_hidden_layers"))
+        .hiddenSize(hiddenSize)
+        .ffnHiddenSize(source.size("intermediate_size"))
+        .numAttentionHeads(numAttentionHeads)
+        .numQueryGroups(numQueryGroups)
+        .kvChannels(source.sizeOr("head_dim", hiddenSize / numAttentionHeads))
+        .vocabSize(source.size("vocab_size"))
+        .maxPositionEmbeddings(source.size("max_position_embeddings"))
+        .normEpsilon(source.numberOr("rms_norm_eps", 1e-6))
+        .rotaryBase(source.rotaryBase())
+        .ropeScaling(source.ropeScaling())
+        .tiedEmbeddings(source.flagOr("tie_word_embeddings", false));
   }
 
   /** A new description, field by field. */
@@ -483,6 +490,20 @@ public record TransformerConfig(
     public Builder latentAttention(@Nullable LatentAttention value) {
       this.latentAttention = value;
       return this;
+    }
+
+    /**
+     * As {@link #build()}.
+     *
+     * @throws java.io.UncheckedIOException in place of an {@link IllegalArgumentException}, naming
+     *     the file of {@code source}
+     */
+    public TransformerConfig build(HuggingFaceConfig source) {
+      try {
+        return build();
+      } catch (IllegalArgumentException e) {
+        throw source.invalid("", "a consistent decoder (" + e.getMessage() + ")");
+      }
     }
 
     public TransformerConfig build() {

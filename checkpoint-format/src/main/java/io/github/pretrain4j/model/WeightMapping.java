@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +23,11 @@ import org.jspecify.annotations.Nullable;
  * a bijection: it moves bytes and never changes them, {@link #toHuggingFace} undoes {@link
  * #toMegatron} bit for bit, and any byte range of a tensor can be read without the rest.
  *
- * <p>In names, {@code *} stands for the number of a layer and makes one entry for each. Immutable;
- * the views are as thread-safe as what they look at.
+ * <p>In names, {@code *} stands for the number of a layer and a second one for that of an expert;
+ * together they make one entry for each. Which layers those are follows from the Megatron name:
+ * {@code mlp.linear_fc1} is in those without experts only, {@code mlp.router}, {@code mlp.experts}
+ * and {@code mlp.shared_experts} in those with them. Immutable; the views are as thread-safe as
+ * what they look at.
  */
 public final class WeightMapping {
   /** Rows {@code firstRow..firstRow+rowCount-1} of a Hugging Face tensor. */
@@ -44,18 +46,34 @@ public final class WeightMapping {
   private static final Pattern BUFFERS =
       Pattern.compile(".*\\.rotary_emb\\.inv_freq|.*\\.masked_bias|.*\\.attention\\.bias");
 
+  private static final String LAYER = "decoder.layers.*.";
+  private static final Pattern EXPERT_MODULES =
+      Pattern.compile("decoder\\.layers\\.\\*\\.mlp\\.(router|experts|shared_experts)\\.");
+
   private static final TensorOrder MEGATRON_ORDER =
       new TensorOrder(
           List.of(
+              "enorm",
+              "hnorm",
+              "eh_proj",
               "input_layernorm",
               "self_attention.linear_proj",
               "self_attention.linear_qkv",
+              "self_attention.linear_q_proj",
+              "self_attention.linear_q_down_proj",
+              "self_attention.linear_q_up_proj",
+              "self_attention.linear_kv_down_proj",
+              "self_attention.linear_kv_up_proj",
               "self_attention.q_layernorm",
+              "self_attention.kv_layernorm",
               "self_attention.k_layernorm",
               "pre_mlp_layernorm",
               "mlp.router",
+              "mlp.experts",
+              "mlp.shared_experts",
               "mlp.linear_fc1",
-              "mlp.linear_fc2"));
+              "mlp.linear_fc2",
+              "final_layernorm"));
   private static final TensorOrder HUGGING_FACE_ORDER =
       new TensorOrder(
           List.of(
@@ -65,6 +83,8 @@ public final class WeightMapping {
               "self_attn.o_proj",
               "self_attn.q_norm",
               "self_attn.k_norm",
+              "mlp.gate",
+              "mlp.experts",
               "mlp.gate_proj",
               "mlp.up_proj",
               "mlp.down_proj",
@@ -98,58 +118,122 @@ public final class WeightMapping {
 
   /**
    * The layout that Llama brought and most families share, with a bias on q, k, v where {@code
-   * config} has one.
+   * config} has one. What {@code config} has beyond the plain decoder is left to the family: the
+   * experts (see {@link #experts}) and, with latent attention, all of attention but its output.
    */
   public static WeightMapping llamaLayout(TransformerConfig config) {
-    String layer = "decoder.layers.*.";
     String source = "model.layers.*.";
-    long hidden = config.hiddenSize();
-    long vocab = config.vocabSize();
-    long ffn = config.ffnHiddenSize();
     List<Entry> entries = new ArrayList<>();
-    Expansion expansion = new Expansion(config.numLayers(), entries);
-    expansion.whole(
-        "embedding.word_embeddings.weight", List.of(vocab, hidden), "model.embed_tokens.weight");
-    expansion.whole(
-        layer + "input_layernorm.weight", List.of(hidden), source + "input_layernorm.weight");
-    expansion.whole(
-        layer + "self_attention.linear_proj.weight",
-        List.of(hidden, (long) config.numAttentionHeads() * config.kvChannels()),
-        source + "self_attn.o_proj.weight");
-    for (String part : config.qkvBias() ? List.of("weight", "bias") : List.of("weight")) {
-      expansion.blocks(
-          layer + "self_attention.linear_qkv." + part,
-          part.equals("weight")
-              ? List.of((long) config.qkvRows(), hidden)
-              : List.of((long) config.qkvRows()),
-          queryKeyValue(
-              config,
-              source + "self_attn.q_proj." + part,
-              source + "self_attn.k_proj." + part,
-              source + "self_attn.v_proj." + part));
+    Expansion expansion = new Expansion(config, entries);
+    expansion.stack("embedding.word_embeddings.weight", "model.embed_tokens.weight");
+    expansion.stack(LAYER + "input_layernorm.weight", source + "input_layernorm.weight");
+    expansion.stack(
+        LAYER + "self_attention.linear_proj.weight", source + "self_attn.o_proj.weight");
+    if (config.latentAttention() == null) {
+      for (String part : config.qkvBias() ? List.of("weight", "bias") : List.of("weight")) {
+        expansion.blocks(
+            LAYER + "self_attention.linear_qkv." + part,
+            queryKeyValue(
+                config,
+                source + "self_attn.q_proj." + part,
+                source + "self_attn.k_proj." + part,
+                source + "self_attn.v_proj." + part));
+      }
     }
-    expansion.whole(
-        layer + "pre_mlp_layernorm.weight",
-        List.of(hidden),
-        source + "post_attention_layernorm.weight");
-    expansion.blocks(
-        layer + "mlp.linear_fc1.weight",
-        List.of(2 * ffn, hidden),
-        List.of(
-            new Block(source + "mlp.gate_proj.weight", 0, ffn),
-            new Block(source + "mlp.up_proj.weight", 0, ffn)));
-    expansion.whole(
-        layer + "mlp.linear_fc2.weight", List.of(hidden, ffn), source + "mlp.down_proj.weight");
-    expansion.whole("decoder.final_layernorm.weight", List.of(hidden), "model.norm.weight");
-    if (config.tiedEmbeddings()) {
-      return new WeightMapping(
-          config,
-          entries,
-          Map.of("lm_head.weight", "model.embed_tokens.weight"),
-          Map.of("output_layer.weight", "embedding.word_embeddings.weight"));
+    expansion.stack(LAYER + "pre_mlp_layernorm.weight", source + "post_attention_layernorm.weight");
+    expansion.stack(
+        LAYER + "mlp.linear_fc1.weight",
+        source + "mlp.gate_proj.weight",
+        source + "mlp.up_proj.weight");
+    expansion.stack(LAYER + "mlp.linear_fc2.weight", source + "mlp.down_proj.weight");
+    expansion.stack("decoder.final_layernorm.weight", "model.norm.weight");
+    return new WeightMapping(config, entries, Map.of(), Map.of())
+        .output("model.embed_tokens.weight", "lm_head.weight");
+  }
+
+  /**
+   * Adds the output layer: a tensor of its own, or, where {@code config} ties it, a copy of the
+   * embedding that files of either side may carry.
+   */
+  public WeightMapping output(String embedding, String output) {
+    if (!config.tiedEmbeddings()) {
+      return stack("output_layer.weight", output);
     }
-    expansion.whole("output_layer.weight", List.of(vocab, hidden), "lm_head.weight");
-    return new WeightMapping(config, entries, Map.of(), Map.of());
+    Map<String, String> copies = new HashMap<>(huggingFaceCopies);
+    copies.put(output, embedding);
+    return new WeightMapping(
+        config, entries, copies, Map.of("output_layer.weight", "embedding.word_embeddings.weight"));
+  }
+
+  /**
+   * Adds router and experts to the layers that have them.
+   *
+   * @param router the router's weight, with a star for the layer
+   * @param gate an expert's gate, with a star for the layer and one for the expert, as {@code up}
+   *     and {@code down}
+   */
+  public WeightMapping experts(String router, String gate, String up, String down) {
+    List<Entry> more = new ArrayList<>(entries);
+    Expansion expansion = new Expansion(config, more);
+    expansion.stack(LAYER + "mlp.router.weight", router);
+    expansion.stack(LAYER + "mlp.experts.local_experts.*.linear_fc1.weight", gate, up);
+    expansion.stack(LAYER + "mlp.experts.local_experts.*.linear_fc2.weight", down);
+    return new WeightMapping(config, more, huggingFaceCopies, megatronCopies);
+  }
+
+  /** Adds the expert that all tokens share to the layers that have experts. */
+  public WeightMapping sharedExpert(String gate, String up, String down) {
+    List<Entry> more = new ArrayList<>(entries);
+    Expansion expansion = new Expansion(config, more);
+    expansion.stack(LAYER + "mlp.shared_experts.linear_fc1.weight", gate, up);
+    expansion.stack(LAYER + "mlp.shared_experts.linear_fc2.weight", down);
+    return new WeightMapping(config, more, huggingFaceCopies, megatronCopies);
+  }
+
+  /**
+   * Adds the layers that predict tokens further ahead. Hugging Face numbers them on from the
+   * decoder's; each has what the decoder's last layer has, two norms and a projection before it and
+   * a norm after. Called last.
+   *
+   * @param prefix what comes before a layer's number in Hugging Face names: {@code model.layers.}
+   * @param names the tensors of the layer's own below that number: the norm of the embedding, the
+   *     norm of the hidden state, the projection, the norm after the layer
+   * @param copies tensors below that number that repeat others of the model, by the name of those
+   */
+  public WeightMapping mtp(String prefix, List<String> names, Map<String, String> copies) {
+    int last = config.numLayers() - 1;
+    List<String> own =
+        List.of("enorm.weight", "hnorm.weight", "eh_proj.weight", "final_layernorm.weight");
+    String lastMegatron = "decoder.layers." + last + ".";
+    String lastHuggingFace = prefix + last + ".";
+    List<Entry> more = new ArrayList<>(entries);
+    Map<String, String> moreCopies = new HashMap<>(huggingFaceCopies);
+    for (int i = 0; i < config.numMtpLayers(); i++) {
+      String megatronLayer = "mtp.layers." + i + ".";
+      String huggingFaceLayer = prefix + (config.numLayers() + i) + ".";
+      for (int n = 0; n < own.size(); n++) {
+        List<Long> shape = MegatronShapes.of(config, "mtp.layers.*." + own.get(n));
+        Block block = new Block(huggingFaceLayer + names.get(n), 0, shape.get(0));
+        more.add(new Entry(megatronLayer + own.get(n), shape, List.of(block)));
+      }
+      for (Entry entry : entries) {
+        if (entry.megatronName.startsWith(lastMegatron)) {
+          String rest = entry.megatronName.substring(lastMegatron.length());
+          List<Block> blocks = new ArrayList<>();
+          for (Block block : entry.blocks) {
+            String name = block.huggingFaceName;
+            blocks.add(
+                new Block(
+                    huggingFaceLayer + name.substring(lastHuggingFace.length()),
+                    block.firstRow,
+                    block.rowCount));
+          }
+          more.add(new Entry(megatronLayer + "transformer_layer." + rest, entry.shape, blocks));
+        }
+      }
+      copies.forEach((name, of) -> moreCopies.put(huggingFaceLayer + name, of));
+    }
+    return new WeightMapping(config, more, moreCopies, megatronCopies);
   }
 
   /**
@@ -177,14 +261,25 @@ public final class WeightMapping {
    *     #compose}
    */
   public WeightMapping rename(String megatronName, String huggingFaceName) {
-    List<Long> shape = MegatronShapes.of(config, megatronName);
-    return compose(megatronName, shape, List.of(new Block(huggingFaceName, 0, shape.get(0))));
+    return stack(megatronName, huggingFaceName);
+  }
+
+  /**
+   * Adds a tensor that is others of equal height, one on top of the next.
+   *
+   * @param megatronName one whose shape follows from the configuration; for others use {@link
+   *     #compose}
+   */
+  public WeightMapping stack(String megatronName, String... huggingFaceNames) {
+    List<Entry> more = new ArrayList<>(entries);
+    new Expansion(config, more).stack(megatronName, huggingFaceNames);
+    return new WeightMapping(config, more, huggingFaceCopies, megatronCopies);
   }
 
   /** Adds a Megatron tensor of that shape, made of these row blocks from top to bottom. */
   public WeightMapping compose(String megatronName, List<Long> shape, List<Block> blocks) {
     List<Entry> more = new ArrayList<>(entries);
-    new Expansion(config.numLayers(), more).blocks(megatronName, shape, blocks);
+    new Expansion(config, more).blocks(megatronName, shape, blocks);
     return new WeightMapping(config, more, huggingFaceCopies, megatronCopies);
   }
 
@@ -398,31 +493,68 @@ public final class WeightMapping {
     return tensors;
   }
 
-  /** Replaces the star by each layer's number. */
-  private record Expansion(int numLayers, List<Entry> entries) {
-    void whole(String megatronName, List<Long> shape, String huggingFaceName) {
-      blocks(megatronName, shape, List.of(new Block(huggingFaceName, 0, shape.get(0))));
+  /** Replaces the first star by each layer's number and the second by each expert's. */
+  private record Expansion(TransformerConfig config, List<Entry> entries) {
+    void stack(String megatronName, String... huggingFaceNames) {
+      List<Long> shape = MegatronShapes.of(config, megatronName);
+      long rows = shape.get(0) / huggingFaceNames.length;
+      blocks(
+          megatronName,
+          shape,
+          Arrays.stream(huggingFaceNames).map(name -> new Block(name, 0, rows)).toList());
+    }
+
+    void blocks(String megatronName, List<Block> blocks) {
+      blocks(megatronName, MegatronShapes.of(config, megatronName), blocks);
     }
 
     void blocks(String megatronName, List<Long> shape, List<Block> blocks) {
-      boolean perLayer = megatronName.contains("*");
+      int stars = stars(megatronName);
       for (Block block : blocks) {
-        if (block.huggingFaceName.contains("*") != perLayer) {
+        if (stars(block.huggingFaceName) != stars || stars > 2) {
           throw new IllegalArgumentException(
-              megatronName + " and " + block.huggingFaceName + ": a star on one side only");
+              megatronName
+                  + " and "
+                  + block.huggingFaceName
+                  + ": a star on one side only, or more than two");
         }
       }
-      for (int layer = 0; layer < (perLayer ? numLayers : 1); layer++) {
-        String number = Integer.toString(layer);
-        UnaryOperator<String> fill = name -> name.replace("*", number);
-        entries.add(
-            new Entry(
-                fill.apply(megatronName),
-                List.copyOf(shape),
-                blocks.stream()
-                    .map(b -> new Block(fill.apply(b.huggingFaceName), b.firstRow, b.rowCount))
-                    .toList()));
+      MixtureOfExperts moe = config.mixtureOfExperts();
+      int experts = stars < 2 ? 1 : moe == null ? 0 : moe.numExperts();
+      for (int layer = 0; layer < (stars == 0 ? 1 : config.numLayers()); layer++) {
+        if (stars > 0 && !has(layer, megatronName)) {
+          continue;
+        }
+        for (int expert = 0; expert < experts; expert++) {
+          List<Block> filled = new ArrayList<>();
+          for (Block block : blocks) {
+            filled.add(
+                new Block(
+                    fill(block.huggingFaceName, layer, expert), block.firstRow, block.rowCount));
+          }
+          entries.add(new Entry(fill(megatronName, layer, expert), List.copyOf(shape), filled));
+        }
       }
+    }
+
+    private boolean has(int layer, String megatronName) {
+      if (megatronName.startsWith(LAYER + "mlp.linear_fc")) {
+        return !config.isMoeLayer(layer);
+      }
+      return config.isMoeLayer(layer) || !EXPERT_MODULES.matcher(megatronName).lookingAt();
+    }
+
+    private static int stars(String name) {
+      return (int) name.chars().filter(c -> c == '*').count();
+    }
+
+    private static String fill(String name, int layer, int expert) {
+      int star = name.indexOf('*');
+      return star < 0
+          ? name
+          : name.substring(0, star)
+              + layer
+              + name.substring(star + 1).replace("*", Integer.toString(expert));
     }
   }
 

@@ -54,7 +54,8 @@ final class ModelFamiliesTest {
     ModelFamilies families = withServiceLine(directory, "com.example.Gone");
     IllegalArgumentException e =
         assertThrows(IllegalArgumentException.class, () -> families.get("gpt5"));
-    assertTrue(String.valueOf(e.getMessage()).contains("llama, mistral, qwen2"), e::toString);
+    assertTrue(
+        String.valueOf(e.getMessage()).contains("llama, mistral, mixtral, qwen2"), e::toString);
     assertTrue(String.valueOf(e.getMessage()).contains("com.example.Gone"), e::toString);
     HuggingFaceConfig source =
         HuggingFaceConfig.parse("{\"model_type\": \"gpt5\"}", Path.of("x/config.json"));

@@ -125,6 +125,9 @@ public final class DecoderModel implements LanguageModel {
     if (config.rotaryPercent() != 1 || config.rotaryInterleaved()) {
       missing.add("rotary positions on part of a head or in interleaved order");
     }
+    if (config.ropeScaling() instanceof RopeScaling.Yarn) {
+      missing.add("YaRN scaling of rotary positions");
+    }
     if (config.activation() != Activation.SWIGLU) {
       missing.add(config.activation() + " as activation");
     }
@@ -150,6 +153,9 @@ public final class DecoderModel implements LanguageModel {
       // divided, which is the same
       // as dividing the positions.
       case RopeScaling.Linear linear -> new Llama3Scaling(linear.factor(), 1, 2, 1);
+      // No sequence is longer than the model's positions here.
+      case RopeScaling.DynamicNtk dynamic -> null;
+      case RopeScaling.Yarn yarn -> throw new IllegalArgumentException("YaRN: " + yarn);
       case RopeScaling.Llama3 llama3 ->
           new Llama3Scaling(
               llama3.factor(),
