@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -33,12 +34,12 @@ final class Workers {
         Executors.newFixedThreadPool(
             count, task -> new Thread(task, "p4j-checkpoint-" + started.incrementAndGet()));
     try {
-      List<Future<TreeMap<Integer, R>>> running = new ArrayList<>();
+      List<Future<SortedMap<Integer, R>>> running = new ArrayList<>();
       for (int i = 0; i < count; i++) {
         running.add(threads.submit(() -> work(items, next, operations.get())));
       }
-      TreeMap<Integer, R> results = new TreeMap<>();
-      for (Future<TreeMap<Integer, R>> worker : running) {
+      SortedMap<Integer, R> results = new TreeMap<>();
+      for (Future<SortedMap<Integer, R>> worker : running) {
         results.putAll(worker.get());
       }
       return List.copyOf(results.values());
@@ -59,9 +60,9 @@ final class Workers {
     }
   }
 
-  private static <T, R> TreeMap<Integer, R> work(
+  private static <T, R> SortedMap<Integer, R> work(
       List<T> items, AtomicInteger next, Operation<T, R> operation) throws IOException {
-    TreeMap<Integer, R> results = new TreeMap<>();
+    SortedMap<Integer, R> results = new TreeMap<>();
     try {
       for (int at = next.getAndIncrement(); at < items.size(); at = next.getAndIncrement()) {
         results.put(at, operation.apply(items.get(at)));
