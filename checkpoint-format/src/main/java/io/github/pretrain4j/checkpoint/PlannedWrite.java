@@ -7,9 +7,12 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32;
@@ -18,10 +21,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * One run of {@link PlannedFiles#write}.
  *
- * <p>Workers take the parts of all files in order, so that files are read and written forward and
- * few are open at once; whoever finishes the last part of a file also frames, flushes and closes
- * it. With a journal, one thread more flushes the files every few seconds and then records the
- * parts that were finished before: a part in the journal is on disk even if the power fails.
+ * <p>Workers take the parts of all files in order, so that files are read and written forward;
+ * whoever finishes the last part of a file also frames, flushes and closes it. With a journal, one
+ * thread more flushes the files every few seconds and then records the parts that were finished
+ * before: a part in the journal is on disk even if the power fails.
  *
  * <p>The order of what becomes durable: parts, their journal entries; frames of all files, the
  * entry that all are complete; renames. So a run may stop anywhere, and the next one knows.
@@ -144,20 +147,37 @@ final class PlannedWrite {
       if (target.isFilled()) {
         filledBefore.add(target);
       }
-      for (PlannedTarget.Part part : target.parts()) {
-        if (target.isDone(part)) {
-          writtenBytes += part.byteCount();
-        } else {
-          queue.add(part);
-        }
-      }
     }
+    queueParts();
     if (options.workers() == 1 && journal == null) {
       work();
     } else {
       runThreads(journal);
     }
     rethrow();
+  }
+
+  /**
+   * Puts parts in the order of files and slots, but slots of one name together and of those the
+   * same places: as a rule they are what several ranks get of one tensor, which is then read from
+   * the disk once.
+   */
+  private void queueParts() {
+    Map<String, List<PlannedTarget.Part>> byName = new LinkedHashMap<>();
+    for (PlannedTarget target : targets) {
+      for (PlannedTarget.Part part : target.parts()) {
+        if (target.isDone(part)) {
+          writtenBytes += part.byteCount();
+        } else {
+          String name = target.file().slots().get(part.slot()).tensor().name();
+          byName.computeIfAbsent(name, unused -> new ArrayList<>()).add(part);
+        }
+      }
+    }
+    for (List<PlannedTarget.Part> parts : byName.values()) {
+      parts.sort(Comparator.comparingLong(PlannedTarget.Part::from)); // stable
+      queue.addAll(parts);
+    }
   }
 
   private void runThreads(@Nullable WriteJournal journal) throws IOException {
