@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * Finds the parameters in {@code distrib_optim.pt}, which holds flat buffers.
  *
  * <pre>
- *   {buckets_coalesced: True,                          list of such, where experts have their own
+ *   {buckets_coalesced: True,                          list of two, where experts have their own; None
+ *                                                      for what is in another expert rank's file
  *    0: {(torch.bfloat16, torch.float32): {            buffer 0: parameters of one type of one chunk
  *          param: [N], exp_avg: [N], exp_avg_sq: [N],
  *          numel_unpadded: N}},
@@ -80,7 +81,11 @@ final class DistributedOptimizerFile {
           own.add(p);
         }
       }
-      assign(optimizers.get(i), own);
+      boolean elsewhere =
+          optimizers.size() == 2 && optimizers.get(i) instanceof PickleObject.PyNone;
+      if (!elsewhere) {
+        assign(optimizers.get(i), own);
+      }
     }
     return assignment;
   }
