@@ -74,7 +74,7 @@ public final class PlannedFiles {
    */
   public static void write(Path directory, List<? extends PlannedFile> files, Options options)
       throws IOException {
-    new PlannedWrite(directory, files, options, PlannedWrite.JOURNAL_INTERVAL_MILLIS).run();
+    new PlannedWrite(directory, files, options, PlannedWrite.FLUSH_INTERVAL_MILLIS).run();
   }
 
   /**

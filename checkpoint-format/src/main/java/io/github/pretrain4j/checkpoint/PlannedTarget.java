@@ -41,6 +41,7 @@ final class PlannedTarget {
   private final AtomicLong written = new AtomicLong();
   private @Nullable FileChannel channel;
   private boolean fresh = true;
+  private volatile long flushedBytes;
   private volatile boolean framed;
 
   PlannedTarget(int number, Path directory, PlannedFile file) {
@@ -159,6 +160,7 @@ final class PlannedTarget {
       throw new IllegalStateException(
           place + ": " + out.size() + " bytes were written, " + file.size() + " planned");
     }
+    flushedBytes = -1; // a file that was cut is to be flushed, too
     flush();
     framed = true;
     close();
@@ -181,11 +183,13 @@ final class PlannedTarget {
     synchronized (this) {
       out = channel;
     }
-    if (out == null) {
-      return; // nothing was written, or it is flushed and closed
+    long writtenBefore = written.get();
+    if (out == null || writtenBefore == flushedBytes) {
+      return; // nothing was written since, or it is flushed and closed
     }
     try {
-      out.force(true);
+      out.force(false); // the length, too: without it the data could not be read
+      flushedBytes = writtenBefore;
     } catch (ClosedChannelException e) {
       if (!framed) { // else it was flushed before it was closed
         throw new CheckpointWriteException(place, written.get(), e);

@@ -33,11 +33,13 @@ final class PlannedWrite {
   private static final int BUFFER_BYTES = 1 << 20;
 
   /** How much work a kill may cost. */
-  static final long JOURNAL_INTERVAL_MILLIS = 2000;
+  static final long FLUSH_INTERVAL_MILLIS = 2000;
+
+  private static final long FLUSH_BYTES = 128 << 20;
 
   private final List<PlannedTarget> targets = new ArrayList<>();
   private final PlannedFiles.Options options;
-  private final long journalIntervalMillis;
+  private final long flushIntervalMillis;
   private final byte[] identity;
   private final List<PlannedTarget.Part> queue = new ArrayList<>();
   private final List<PlannedTarget> filledBefore = new ArrayList<>();
@@ -47,15 +49,16 @@ final class PlannedWrite {
   private final long totalBytes;
   private long writtenBytes; // guarded by progressLock
   private boolean workersDone; // guarded by this
+  private long unflushedBytes; // guarded by this
   private volatile @Nullable Throwable failure;
 
   PlannedWrite(
       Path directory,
       List<? extends PlannedFile> files,
       PlannedFiles.Options options,
-      long journalIntervalMillis) {
+      long flushIntervalMillis) {
     this.options = options;
-    this.journalIntervalMillis = journalIntervalMillis;
+    this.flushIntervalMillis = flushIntervalMillis;
     this.identity =
         options.journal() == null
             ? new byte[0]
@@ -186,12 +189,9 @@ final class PlannedWrite {
     for (int i = 0; i < count; i++) {
       workers.add(new Thread(this::work, "p4j-write-" + i));
     }
-    Thread recorder =
-        journal == null ? null : new Thread(() -> record(journal), "p4j-write-journal");
+    Thread flusher = new Thread(() -> flush(journal), "p4j-write-flush");
     workers.forEach(Thread::start);
-    if (recorder != null) {
-      recorder.start();
-    }
+    flusher.start();
     boolean interrupted = false;
     for (Thread worker : workers) {
       interrupted |= join(worker);
@@ -200,9 +200,7 @@ final class PlannedWrite {
       workersDone = true;
       notifyAll();
     }
-    if (recorder != null) {
-      interrupted |= join(recorder);
-    }
+    interrupted |= join(flusher);
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
@@ -295,6 +293,12 @@ final class PlannedWrite {
   }
 
   private void wrote(int bytes) throws InterruptedIOException {
+    synchronized (this) {
+      unflushedBytes += bytes;
+      if (unflushedBytes >= FLUSH_BYTES) {
+        notifyAll();
+      }
+    }
     synchronized (progressLock) {
       writtenBytes += bytes;
       options.listener().progress(writtenBytes, totalBytes);
@@ -367,23 +371,36 @@ final class PlannedWrite {
     public void close() {}
   }
 
-  /** Flushes and records until the workers have ended, and once after that. */
-  private void record(WriteJournal journal) {
+  /**
+   * Flushes and records now and then until the workers have ended, and records once after that.
+   * Data goes to the disk while the workers go on, so that little is left to flush in the end.
+   */
+  private void flush(@Nullable WriteJournal journal) {
     try {
       boolean last = false;
       while (!last) {
         synchronized (this) {
-          if (!workersDone) {
-            wait(journalIntervalMillis);
+          if (!workersDone && unflushedBytes < FLUSH_BYTES) {
+            wait(flushIntervalMillis);
           }
+          unflushedBytes = 0;
           last = workersDone;
         }
-        record(journal, takeFinished());
+        // Taken first: what is finished by now has been written before it is flushed.
+        List<WriteJournal.Entry> entries = takeFinished();
+        if (journal != null || !last) { // else each file has been flushed, or has failed
+          for (PlannedTarget target : targets) {
+            target.flush();
+          }
+        }
+        if (journal != null && !entries.isEmpty()) {
+          journal.append(entries);
+        }
       }
     } catch (IOException | RuntimeException | Error e) {
       fail(e);
     } catch (InterruptedException e) {
-      fail(new InterruptedIOException("the journal's thread was interrupted"));
+      fail(new InterruptedIOException("the flushing thread was interrupted"));
     }
   }
 
@@ -392,19 +409,6 @@ final class PlannedWrite {
       List<WriteJournal.Entry> taken = new ArrayList<>(finished);
       finished.clear();
       return taken;
-    }
-  }
-
-  private void record(WriteJournal journal, List<WriteJournal.Entry> entries) throws IOException {
-    Set<PlannedTarget> written = new LinkedHashSet<>();
-    for (WriteJournal.Entry entry : entries) {
-      written.add(targets.get(entry.file()));
-    }
-    for (PlannedTarget target : written) {
-      target.flush();
-    }
-    if (!entries.isEmpty()) {
-      journal.append(entries);
     }
   }
 
