@@ -1,6 +1,6 @@
 package io.github.pretrain4j.convert;
 
-/** Told how far a conversion has come; on the thread that runs it. */
+/** Told how far a conversion has come; by one thread at a time, not always the same. */
 @FunctionalInterface
 public interface ConversionListener {
   /** One that does not care. */
@@ -8,11 +8,9 @@ public interface ConversionListener {
 
   /** The steps of a conversion, in order. */
   enum Phase {
-    /** Hashing what is there. */
-    READ,
     /** Writing the other form. */
     WRITE,
-    /** Reading it back and comparing. */
+    /** Reading it back and comparing it with the source. */
     VERIFY
   }
 

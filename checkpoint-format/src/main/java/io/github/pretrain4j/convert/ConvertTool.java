@@ -4,7 +4,10 @@ import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.DurableFiles;
 import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
 import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
+import io.github.pretrain4j.checkpoint.megatron.CheckpointFormat;
+import io.github.pretrain4j.checkpoint.megatron.ExpertLayout;
 import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
+import io.github.pretrain4j.checkpoint.megatron.ParallelLayout;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -15,6 +18,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -24,7 +28,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code p4j-convert}: the command line of the two conversions. */
+/** {@code p4j-convert}: the command line of {@link Conversion}. */
 public final class ConvertTool implements ToolProvider {
   private static final String NAME = "p4j-convert";
   private static final int EXIT_WORLD = 1;
@@ -39,7 +43,7 @@ public final class ConvertTool implements ToolProvider {
   /** One line for the launcher's list; overrides {@code ToolProvider}'s on Java 19 and newer. */
   public Optional<String> description() {
     return Optional.of(
-        "Convert between Hugging Face folders and Megatron checkpoints, with a proof");
+        "Convert Hugging Face folders and Megatron checkpoints into each other, with a proof");
   }
 
   @Override
@@ -108,9 +112,12 @@ public final class ConvertTool implements ToolProvider {
       mixinStandardHelpOptions = true,
       sortOptions = false,
       description =
-          "Converts a model between a Hugging Face directory and a Megatron checkpoint, and proves that every weight"
-              + " came through.")
+          "Converts a Hugging Face directory or a Megatron checkpoint into either, over any ranks and in any format,"
+              + " and proves that every weight came through. After a kill the same command goes on where it was.")
   private static final class ConvertCommand implements Callable<Integer> {
+    private static final int DEFAULT_WORKERS =
+        Math.min(4, Runtime.getRuntime().availableProcessors());
+
     private final PrintWriter out;
     private final PrintWriter err;
 
@@ -137,15 +144,65 @@ public final class ConvertTool implements ToolProvider {
     private @Nullable Integer pipelineModelParallelSize;
 
     @Option(
-        names = "--make-vocab-size-divisible-by",
+        names = "--virtual-pipeline-model-parallel-size",
+        description = "to megatron: chunks of layers on each stage (default 1)")
+    private @Nullable Integer virtualPipelineModelParallelSize;
+
+    @Option(
+        names = "--layers-of-chunks",
+        split = ",",
         description =
-            "to megatron: pad the vocabulary to a multiple of this and the tensor ranks (default 128)")
-    private @Nullable Integer makeVocabSizeDivisibleBy;
+            "to megatron: layers of each pipeline chunk in the order of the layers, such as 3,5,5,3 (default: even)")
+    private @Nullable List<Integer> layersOfChunks;
+
+    @Option(
+        names = "--expert-model-parallel-size",
+        description = "to megatron: groups that experts are dealt out to (default 1)")
+    private @Nullable Integer expertModelParallelSize;
+
+    @Option(
+        names = "--expert-tensor-parallel-size",
+        description = "to megatron: ranks that share an expert (default: tensor parallel ranks)")
+    private @Nullable Integer expertTensorParallelSize;
+
+    @Option(names = "--ckpt-format", description = "to megatron: torch (default) or torch_dist")
+    private @Nullable CheckpointFormat ckptFormat;
 
     @Option(
         names = "--transformer-impl",
-        description = "to megatron: whose parameter names, transformer_engine (default) or local")
+        description =
+            "to megatron: whose parameter names, transformer_engine, local or legacy (default: the"
+                + " source's, else transformer_engine)")
     private @Nullable LayerSpec layerSpec;
+
+    @Option(
+        names = "--expert-layout",
+        description =
+            "to megatron: how experts are stored, sequential, grouped or legacy_grouped (default:"
+                + " the source's, else sequential)")
+    private @Nullable ExpertLayout expertLayout;
+
+    @Option(
+        names = "--release",
+        description = "to megatron: weights to start from, in release instead of iter_...")
+    private boolean release;
+
+    @Option(
+        names = "--make-vocab-size-divisible-by",
+        description =
+            "to megatron: pad the vocabulary to a multiple of this and the tensor ranks (default:"
+                + " the source's, else 128)")
+    private @Nullable Integer makeVocabSizeDivisibleBy;
+
+    @Option(
+        names = "--vocab-size",
+        description = "true size of the vocabulary, where a Megatron checkpoint does not record it")
+    private @Nullable Integer vocabSize;
+
+    @Option(
+        names = "--no-optimizer",
+        description = "from megatron to megatron: leave the optimizer's state out")
+    private boolean noOptimizer;
 
     @Option(
         names = "--tokenizer-model",
@@ -154,7 +211,8 @@ public final class ConvertTool implements ToolProvider {
 
     @Option(
         names = "--reference",
-        description = "to huggingface: directory that gives config.json, tokenizer and the like")
+        description =
+            "from megatron: Hugging Face directory that gives config.json, tokenizer and the like")
     private @Nullable Path reference;
 
     @Option(names = "--format", description = "to huggingface: safetensors (default) or bin")
@@ -169,9 +227,43 @@ public final class ConvertTool implements ToolProvider {
     private @Nullable String maxShardSize;
 
     @Option(
+        names = "--config-dialect",
+        description =
+            "to huggingface: spell config.json as transformers 4 or 5 does (default: as it is, else 4)")
+    private @Nullable Integer dialect;
+
+    @Option(
         names = "--dtype",
         description = "round weights to float32, bfloat16 or float16; kept when left out")
     private @Nullable String dtype;
+
+    @Option(
+        names = "--new-token-pieces",
+        description =
+            "grow the vocabulary: JSON with the old ids of each new token; its row is the mean of theirs")
+    private @Nullable Path newTokenPieces;
+
+    @Option(
+        names = "--new-vocab-size",
+        description = "grow the vocabulary to this; without --new-token-pieces by random rows")
+    private @Nullable Integer newVocabSize;
+
+    @Option(
+        names = "--new-token-noise",
+        description = "standard deviation of random rows (default 0.02)")
+    private @Nullable Double newTokenNoise;
+
+    @Option(names = "--seed", description = "of random rows (default 1234)")
+    private @Nullable Long seed;
+
+    @Option(
+        names = "--prove-logits",
+        description =
+            "compare what source and target compute after this text, or these token ids between commas")
+    private @Nullable String proveLogits;
+
+    @Option(names = "--workers", description = "threads (default: processors, at most 4)")
+    private @Nullable Integer workers;
 
     @Option(names = "--report", description = "also write the report as JSON to this file")
     private @Nullable Path report;
@@ -187,7 +279,7 @@ public final class ConvertTool implements ToolProvider {
     @Override
     public Integer call() throws IOException {
       checkReport();
-      ConversionReport result = to == Target.MEGATRON ? toMegatron() : toHuggingFace();
+      ConversionReport result = Conversion.run(config(), new ProgressLines(err));
       if (report != null) {
         DurableFiles.write(report, StandardCharsets.UTF_8.encode(result.toJson()));
       }
@@ -219,46 +311,98 @@ public final class ConvertTool implements ToolProvider {
       }
     }
 
-    private ConversionReport toMegatron() throws IOException {
-      refuse("--to megatron", "--reference", reference);
+    private ConversionConfig config() throws IOException {
+      return ConversionConfig.of(
+              given(input),
+              given(output),
+              to == Target.MEGATRON ? megatronTarget() : huggingFaceTarget())
+          .withReference(reference)
+          .withTokenizerModel(tokenizerModel)
+          .withDataType(dataType())
+          .withVocabSize(vocabSize)
+          .withGrowth(growth())
+          .withOptimizer(!noOptimizer)
+          .withWorkers(workers == null ? DEFAULT_WORKERS : workers)
+          .withPrompt(proveLogits == null ? null : LogitsPrompt.parse(proveLogits));
+    }
+
+    private ConversionTarget megatronTarget() {
       refuse("--to megatron", "--format", format);
       refuse("--to megatron", "--num-shards", numShards);
       refuse("--to megatron", "--max-shard-size", maxShardSize);
-      return HuggingFaceToMegatron.run(
-          new HuggingFaceToMegatron.Config(
-              given(input),
-              given(output),
+      refuse("--to megatron", "--config-dialect", dialect);
+      ParallelLayout layout =
+          ParallelLayout.of(
               tensorModelParallelSize == null ? 1 : tensorModelParallelSize,
-              pipelineModelParallelSize == null ? 1 : pipelineModelParallelSize,
-              tokenizerModel,
-              dataType(),
-              layerSpec == null ? LayerSpec.TRANSFORMER_ENGINE : layerSpec,
-              makeVocabSizeDivisibleBy == null ? 128 : makeVocabSizeDivisibleBy),
-          new ProgressLines(err));
+              pipelineModelParallelSize == null ? 1 : pipelineModelParallelSize);
+      if (virtualPipelineModelParallelSize != null) {
+        layout = layout.withVirtualPipeline(virtualPipelineModelParallelSize);
+      }
+      if (layersOfChunks != null) {
+        layout = layout.withLayersOfChunks(layersOfChunks);
+      }
+      if (expertModelParallelSize != null) {
+        layout = layout.withExpertParallel(expertModelParallelSize);
+      }
+      if (expertTensorParallelSize != null) {
+        layout = layout.withExpertTensorParallel(expertTensorParallelSize);
+      }
+      return new ConversionTarget.Megatron(
+          ckptFormat == null ? CheckpointFormat.TORCH : ckptFormat,
+          layout,
+          layerSpec,
+          expertLayout,
+          makeVocabSizeDivisibleBy,
+          release);
     }
 
-    private ConversionReport toHuggingFace() throws IOException {
+    private ConversionTarget huggingFaceTarget() {
       refuse("--to huggingface", "--tensor-model-parallel-size", tensorModelParallelSize);
       refuse("--to huggingface", "--pipeline-model-parallel-size", pipelineModelParallelSize);
+      refuse(
+          "--to huggingface",
+          "--virtual-pipeline-model-parallel-size",
+          virtualPipelineModelParallelSize);
+      refuse("--to huggingface", "--layers-of-chunks", layersOfChunks);
+      refuse("--to huggingface", "--expert-model-parallel-size", expertModelParallelSize);
+      refuse("--to huggingface", "--expert-tensor-parallel-size", expertTensorParallelSize);
+      refuse("--to huggingface", "--ckpt-format", ckptFormat);
+      refuse("--to huggingface", "--expert-layout", expertLayout);
+      refuse("--to huggingface", "--release", release ? true : null);
       refuse("--to huggingface", "--make-vocab-size-divisible-by", makeVocabSizeDivisibleBy);
       refuse("--to huggingface", "--transformer-impl", layerSpec);
       if (numShards != null && maxShardSize != null) {
         throw new IllegalArgumentException("--num-shards and --max-shard-size exclude each other");
       }
-      ShardRule sharding =
+      if (dialect != null && dialect != 4 && dialect != 5) {
+        throw new IllegalArgumentException("--config-dialect " + dialect + ": expected 4 or 5");
+      }
+      return new ConversionTarget.HuggingFace(
+          format == Format.BIN ? WeightFormat.TORCH : WeightFormat.SAFETENSORS,
           numShards != null
               ? new ShardRule.Count(numShards)
-              : ShardRule.MaxSize.parse(maxShardSize == null ? "5GB" : maxShardSize);
-      return MegatronToHuggingFace.run(
-          new MegatronToHuggingFace.Config(
-              given(input),
-              given(output),
-              reference,
-              tokenizerModel,
-              format == Format.BIN ? WeightFormat.TORCH : WeightFormat.SAFETENSORS,
-              sharding,
-              dataType()),
-          new ProgressLines(err));
+              : ShardRule.MaxSize.parse(maxShardSize == null ? "5GB" : maxShardSize),
+          dialect == null
+              ? null
+              : dialect == 4 ? ConfigDialect.TRANSFORMERS_4 : ConfigDialect.TRANSFORMERS_5);
+    }
+
+    private @Nullable VocabularyGrowth growth() throws IOException {
+      if (newTokenPieces != null) {
+        refuse("--new-token-pieces", "--new-token-noise", newTokenNoise);
+        refuse("--new-token-pieces", "--seed", seed);
+        return new VocabularyGrowth(
+            newVocabSize, VocabularyGrowth.MeanOfPieces.read(newTokenPieces));
+      }
+      if (newVocabSize == null) {
+        refuse("a vocabulary that does not grow", "--new-token-noise", newTokenNoise);
+        refuse("a vocabulary that does not grow", "--seed", seed);
+        return null;
+      }
+      return new VocabularyGrowth(
+          newVocabSize,
+          new VocabularyGrowth.Noise(
+              seed == null ? 1234 : seed, newTokenNoise == null ? 0.02 : newTokenNoise));
     }
 
     private @Nullable DataType dataType() {

@@ -21,16 +21,23 @@ import org.jspecify.annotations.Nullable;
 final class GrownVocabulary implements TensorSource {
   private final TensorSource source;
   private final Map<String, Integer> names;
-  private final VocabularyGrowth growth;
+  private final long rows;
+  private final VocabularyGrowth.NewRows newRows;
 
   /**
    * @param names the tensors with a row for each token, and a number for each, so that noise
    *     differs between embedding and output layer and is the same in every naming
+   * @param rows how many there are afterwards
    */
-  GrownVocabulary(TensorSource source, Map<String, Integer> names, VocabularyGrowth growth) {
+  GrownVocabulary(
+      TensorSource source,
+      Map<String, Integer> names,
+      long rows,
+      VocabularyGrowth.NewRows newRows) {
     this.source = source;
     this.names = names;
-    this.growth = growth;
+    this.rows = rows;
+    this.newRows = newRows;
   }
 
   private TensorInfo grown(TensorInfo info) {
@@ -38,7 +45,7 @@ final class GrownVocabulary implements TensorSource {
       return info;
     }
     List<Long> shape = new ArrayList<>(info.shape());
-    shape.set(0, (long) growth.vocabSize());
+    shape.set(0, rows);
     return new TensorInfo(info.name(), info.type(), shape);
   }
 
@@ -89,7 +96,7 @@ final class GrownVocabulary implements TensorSource {
     DataType type = info.type();
     int width = rowBytes / type.bytes();
     double[] values = new double[width];
-    if (growth.newRows() instanceof VocabularyGrowth.MeanOfPieces mean) {
+    if (newRows instanceof VocabularyGrowth.MeanOfPieces mean) {
       List<Integer> ids = mean.oldIds().get(newRow);
       ByteBuffer stored = ByteBuffer.allocate(rowBytes);
       ByteBuffer wide = ByteBuffer.allocate(width * Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -103,7 +110,7 @@ final class GrownVocabulary implements TensorSource {
       for (int i = 0; i < width; i++) {
         values[i] /= ids.size();
       }
-    } else if (growth.newRows() instanceof VocabularyGrowth.Noise noise) {
+    } else if (newRows instanceof VocabularyGrowth.Noise noise) {
       // A seed of its own for each row, so that it does not matter in which order rows are read.
       int which = Objects.requireNonNull(names.get(info.name()));
       Random random = new Random((noise.seed() * 2 + which) * 0x9E37_79B9_7F4A_7C15L + newRow);

@@ -1,15 +1,18 @@
 /**
- * Conversion between Hugging Face and Megatron checkpoints, with a proof.
+ * Conversion of checkpoints into any other form, with a proof.
  *
- * <p>Start at {@link io.github.pretrain4j.convert.HuggingFaceToMegatron} and {@link
- * io.github.pretrain4j.convert.MegatronToHuggingFace}. Both work alike: check everything and list
- * what is wrong before anything is written; stream each tensor through a small buffer into a
- * sibling of the output; read back what was written, map it back and compare hashes; rename. {@link
+ * <p>Start at {@link io.github.pretrain4j.convert.Conversion}. It opens the origin, whatever it is;
+ * checks everything and lists what is wrong before anything is written; lets the files of the
+ * destination ask for each tensor through views that map, round, grow and pad, in small pieces;
+ * reads back what was written and compares it with the origin, byte for byte; renames. {@link
  * io.github.pretrain4j.convert.ConversionReport} says what was done.
  *
  * <pre>
- *   HF files → HuggingFaceCheckpoint → WeightMapping → type → vocabulary padding → MegatronCheckpointWriter
- *   rank files → MegatronCheckpoint → vocabulary cut → WeightMapping → type → HuggingFaceWriter
+ *                            type, vocabulary            padding
+ *   HF files → mapping ─┐            │                      │    ┌─ MegatronCheckpointWriter.plan
+ *                       ├─ Origin ───┴─────→ Destination ───┴────┤                               → PlannedFiles
+ *   Megatron, cut ──────┘                                        └─ HuggingFaceWriter.plan
+ *                       └────────── compared with what is read back ──────────┘
  * </pre>
  */
 @NullMarked

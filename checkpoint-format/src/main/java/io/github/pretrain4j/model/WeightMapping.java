@@ -382,6 +382,17 @@ public final class WeightMapping {
         .toList();
   }
 
+  /** As {@link #slices} for a Megatron tensor: where its rows lie in Hugging Face's tensors. */
+  public List<Slice> megatronSlices(String megatronName) {
+    MappedTensor tensor = megatron.get(megatronName);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no tensor named " + megatronName);
+    }
+    return tensor.runs().stream()
+        .map(run -> new Slice(run.firstRow(), run.rowCount(), run.source(), run.sourceRow()))
+        .toList();
+  }
+
   /** The Hugging Face tensors whose rows are in this Megatron tensor. */
   public Set<String> huggingFaceNames(String megatronName) {
     MappedTensor tensor = megatron.get(megatronName);

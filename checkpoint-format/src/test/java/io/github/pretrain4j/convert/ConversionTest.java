@@ -17,15 +17,16 @@ import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
 import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
 import io.github.pretrain4j.model.HuggingFaceConfig;
-import io.github.pretrain4j.model.InvalidConfigException;
 import io.github.pretrain4j.model.MemoryTensors;
 import io.github.pretrain4j.model.ModelFamilies;
+import io.github.pretrain4j.model.TransformerConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
@@ -60,32 +61,33 @@ final class ConversionTest {
       throws IOException {
     Path megatron = work.resolve("megatron");
     ConversionReport there =
-        HuggingFaceToMegatron.run(
-            HuggingFaceToMegatron.Config.of(model, megatron, tensor, pipeline),
+        Conversion.run(
+            ConversionConfig.of(model, megatron, ConversionTarget.Megatron.of(tensor, pipeline))
+                .withWorkers(tensor),
             ConversionListener.NONE);
     assertTrue(there.roundTrips());
     Path iteration = megatron.resolve("iter_0000001");
     // Without a reference the family and its settings come from the checkpoint itself.
     ConversionReport back =
-        MegatronToHuggingFace.run(
-            new MegatronToHuggingFace.Config(
-                tensor == 1 ? megatron : iteration,
-                work.resolve("hf"),
-                pipeline == 1 ? model : null,
-                null,
-                tensor == 1 ? WeightFormat.TORCH : WeightFormat.SAFETENSORS,
-                new ShardRule.Count(pipeline + 1),
-                null),
+        Conversion.run(
+            ConversionConfig.of(
+                    tensor == 1 ? megatron : iteration,
+                    work.resolve("hf"),
+                    new ConversionTarget.HuggingFace(
+                        tensor == 1 ? WeightFormat.TORCH : WeightFormat.SAFETENSORS,
+                        new ShardRule.Count(pipeline + 1),
+                        null))
+                .withReference(pipeline == 1 ? model : null),
             ConversionListener.NONE);
-    assertEquals(there.config(), back.config());
+    TransformerConfig config = Objects.requireNonNull(back.config());
+    assertEquals(there.config(), config);
     assertEquals(
-        back.config(),
-        ModelFamilies.installed().config(HuggingFaceConfig.read(work.resolve("hf"))));
+        config, ModelFamilies.installed().config(HuggingFaceConfig.read(work.resolve("hf"))));
     MemoryTensors source;
     try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
       source = MemoryTensors.copyOf(checkpoint);
     }
-    source.remove(back.config().tiedEmbeddings() ? "lm_head.weight" : "");
+    source.remove(config.tiedEmbeddings() ? "lm_head.weight" : "");
     try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(work.resolve("hf"))) {
       MegatronGoldenTest.assertSame(source, written);
     }
@@ -105,9 +107,13 @@ final class ConversionTest {
   @Test
   void padsTheVocabularyWithItsLastRowAndCutsItAgain(@TempDir Path directory) throws IOException {
     Path megatron = directory.resolve("megatron");
-    HuggingFaceToMegatron.run(
-        new HuggingFaceToMegatron.Config(
-            GoldenModels.llama(), megatron, 2, 1, null, null, LayerSpec.LOCAL, 300),
+    Conversion.run(
+        ConversionConfig.of(
+            GoldenModels.llama(),
+            megatron,
+            ConversionTarget.Megatron.of(2, 1)
+                .withLayerSpec(LayerSpec.LOCAL)
+                .withMakeVocabSizeDivisibleBy(300)),
         ConversionListener.NONE);
     try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(megatron)) {
       TensorInfo info = checkpoint.fullTensors().get("embedding.word_embeddings.weight");
@@ -121,9 +127,7 @@ final class ConversionTest {
             Arrays.copyOfRange(rows, row * 256, (row + 1) * 256));
       }
     }
-    MegatronToHuggingFace.run(
-        MegatronToHuggingFace.Config.of(megatron, directory.resolve("hf"), GoldenModels.llama()),
-        ConversionListener.NONE);
+    convert(megatron, directory.resolve("hf"), GoldenModels.llama());
     try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(directory.resolve("hf"))) {
       MegatronGoldenTest.assertSame(GoldenModels.load(GoldenModels.llama(), DataType.F32), written);
     }
@@ -132,19 +136,13 @@ final class ConversionTest {
   @Test
   void roundsAsAskedAndSaysSoInTheConfiguration(@TempDir Path directory) throws IOException {
     Path megatron = directory.resolve("megatron");
-    HuggingFaceToMegatron.run(
-        HuggingFaceToMegatron.Config.of(GoldenModels.llama(), megatron, 1, 1),
-        ConversionListener.NONE);
+    toMegatron(GoldenModels.llama(), megatron, 1, 1);
     ConversionReport report =
-        MegatronToHuggingFace.run(
-            new MegatronToHuggingFace.Config(
-                megatron,
-                directory.resolve("hf"),
-                GoldenModels.llama(),
-                null,
-                WeightFormat.SAFETENSORS,
-                ShardRule.MaxSize.parse("5GB"),
-                DataType.BF16),
+        Conversion.run(
+            ConversionConfig.of(
+                    megatron, directory.resolve("hf"), ConversionTarget.HuggingFace.DEFAULT)
+                .withReference(GoldenModels.llama())
+                .withDataType(DataType.BF16),
             ConversionListener.NONE);
     assertFalse(report.tensors().get(0).sha256().equals(report.tensors().get(0).convertedSha256()));
     assertTrue(report.roundTrips());
@@ -176,9 +174,9 @@ final class ConversionTest {
         assertThrows(
             ConversionException.class,
             () ->
-                HuggingFaceToMegatron.run(
-                    new HuggingFaceToMegatron.Config(
-                        model, output, 3, 3, tokenizer, null, LayerSpec.LOCAL, 128),
+                Conversion.run(
+                    ConversionConfig.of(model, output, ConversionTarget.Megatron.of(3, 3))
+                        .withTokenizerModel(tokenizer),
                     ConversionListener.NONE));
     for (String expected :
         List.of(
@@ -205,12 +203,8 @@ final class ConversionTest {
         assertThrows(
             ConversionException.class,
             () ->
-                MegatronToHuggingFace.run(
-                    MegatronToHuggingFace.Config.of(
-                        GoldenModels.megatronLlama(),
-                        directory.resolve("out"),
-                        GoldenModels.qwen2()),
-                    ConversionListener.NONE));
+                convert(
+                    GoldenModels.megatronLlama(), directory.resolve("out"), GoldenModels.qwen2()));
     assertTrue(
         e.problems().stream().anyMatch(p -> p.contains("tied embeddings is true")), e::toString);
     assertTrue(
@@ -220,11 +214,7 @@ final class ConversionTest {
         e::toString);
     assertThrows(
         ConversionException.class,
-        () ->
-            MegatronToHuggingFace.run(
-                MegatronToHuggingFace.Config.of(
-                    GoldenModels.megatronLlama(), directory.resolve("out"), null),
-                ConversionListener.NONE));
+        () -> convert(GoldenModels.megatronLlama(), directory.resolve("out"), null));
   }
 
   @Test
@@ -240,15 +230,13 @@ final class ConversionTest {
         assertThrows(
             ConversionException.class,
             () ->
-                MegatronToHuggingFace.run(
-                    new MegatronToHuggingFace.Config(
-                        GoldenModels.megatronLlama(),
-                        directory.resolve("out"),
-                        reference,
-                        tokenizer,
-                        WeightFormat.TORCH,
-                        new ShardRule.Count(1),
-                        null),
+                Conversion.run(
+                    ConversionConfig.of(
+                            GoldenModels.megatronLlama(),
+                            directory.resolve("out"),
+                            ConversionTarget.HuggingFace.DEFAULT)
+                        .withReference(reference)
+                        .withTokenizerModel(tokenizer),
                     ConversionListener.NONE));
     assertTrue(e.problems().get(0).contains("tokenizer.model differ"), e::toString);
   }
@@ -259,11 +247,7 @@ final class ConversionTest {
     Files.writeString(output.resolve("precious"), "data");
     ConversionException e =
         assertThrows(
-            ConversionException.class,
-            () ->
-                HuggingFaceToMegatron.run(
-                    HuggingFaceToMegatron.Config.of(GoldenModels.llama(), output, 1, 1),
-                    ConversionListener.NONE));
+            ConversionException.class, () -> toMegatron(GoldenModels.llama(), output, 1, 1));
     assertTrue(e.problems().get(0).contains("is not empty"));
     assertEquals(List.of("precious"), children(output));
   }
@@ -272,19 +256,14 @@ final class ConversionTest {
   void followsASymbolicLinkAndKeepsIt(@TempDir Path directory) throws IOException {
     Path real = Files.createDirectory(directory.resolve("real"));
     Path link = Files.createSymbolicLink(directory.resolve("out"), real);
-    HuggingFaceToMegatron.run(
-        HuggingFaceToMegatron.Config.of(GoldenModels.llama(), link, 1, 1), ConversionListener.NONE);
+    toMegatron(GoldenModels.llama(), link, 1, 1);
     assertTrue(Files.isSymbolicLink(link));
     assertEquals(List.of("iter_0000001", "latest_checkpointed_iteration.txt"), children(real));
     Path broken =
         Files.createSymbolicLink(directory.resolve("broken"), directory.resolve("nothing"));
     ConversionException e =
         assertThrows(
-            ConversionException.class,
-            () ->
-                HuggingFaceToMegatron.run(
-                    HuggingFaceToMegatron.Config.of(GoldenModels.llama(), broken, 1, 1),
-                    ConversionListener.NONE));
+            ConversionException.class, () -> toMegatron(GoldenModels.llama(), broken, 1, 1));
     assertTrue(e.problems().get(0).contains("a symbolic link to nothing"), e::toString);
     assertTrue(Files.isSymbolicLink(broken));
   }
@@ -296,8 +275,9 @@ final class ConversionTest {
       assertThrows(
           IllegalStateException.class,
           () ->
-              HuggingFaceToMegatron.run(
-                  HuggingFaceToMegatron.Config.of(GoldenModels.llama(), output, 2, 2),
+              Conversion.run(
+                  ConversionConfig.of(
+                      GoldenModels.llama(), output, ConversionTarget.Megatron.of(2, 2)),
                   (at, done, total) -> {
                     if (at == phase) {
                       throw new IllegalStateException("stop");
@@ -309,16 +289,13 @@ final class ConversionTest {
 
   @Test
   void namesTheFileThatIsMissingOrDamaged(@TempDir Path directory) throws IOException {
-    assertThrows(
-        InvalidConfigException.class,
-        () ->
-            HuggingFaceToMegatron.run(
-                HuggingFaceToMegatron.Config.of(directory, directory.resolve("out"), 1, 1),
-                ConversionListener.NONE));
+    CorruptCheckpointException nothing =
+        assertThrows(
+            CorruptCheckpointException.class,
+            () -> toMegatron(directory, directory.resolve("out"), 1, 1));
+    assertEquals("neither", nothing.found());
     Path megatron = directory.resolve("megatron");
-    HuggingFaceToMegatron.run(
-        HuggingFaceToMegatron.Config.of(GoldenModels.qwen2(), megatron, 2, 1),
-        ConversionListener.NONE);
+    toMegatron(GoldenModels.qwen2(), megatron, 2, 1);
     Path rank = megatron.resolve("iter_0000001/mp_rank_01/model_optim_rng.pt");
     byte[] bytes = Files.readAllBytes(rank);
     for (byte[] damaged :
@@ -349,7 +326,16 @@ final class ConversionTest {
 
   private static void convert(Path input, Path output, @Nullable Path reference)
       throws IOException {
-    MegatronToHuggingFace.run(
-        MegatronToHuggingFace.Config.of(input, output, reference), ConversionListener.NONE);
+    Conversion.run(
+        ConversionConfig.of(input, output, ConversionTarget.HuggingFace.DEFAULT)
+            .withReference(reference),
+        ConversionListener.NONE);
+  }
+
+  private static void toMegatron(Path input, Path output, int tensor, int pipeline)
+      throws IOException {
+    Conversion.run(
+        ConversionConfig.of(input, output, ConversionTarget.Megatron.of(tensor, pipeline)),
+        ConversionListener.NONE);
   }
 }

@@ -13,6 +13,7 @@ import io.github.pretrain4j.checkpoint.TorchFileReader;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
 import io.github.pretrain4j.model.MemoryTensors;
+import io.github.pretrain4j.model.TransformerConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -49,16 +51,14 @@ final class MegatronGoldenTest {
   }
 
   private static void compareFiles(GoldenModels.Case golden, Path output) throws IOException {
-    HuggingFaceToMegatron.run(
-        new HuggingFaceToMegatron.Config(
-            golden.model(),
-            output,
-            golden.tensorModelParallelSize(),
-            golden.pipelineModelParallelSize(),
-            null,
-            golden.dataType(),
-            golden.layerSpec(),
-            128),
+    Conversion.run(
+        ConversionConfig.of(
+                golden.model(),
+                output,
+                ConversionTarget.Megatron.of(
+                        golden.tensorModelParallelSize(), golden.pipelineModelParallelSize())
+                    .withLayerSpec(golden.layerSpec()))
+            .withDataType(golden.dataType()),
         ConversionListener.NONE);
     List<String> files = rankFiles(golden.megatron());
     assertEquals(files, rankFiles(output));
@@ -120,12 +120,14 @@ final class MegatronGoldenTest {
 
   private static void compareModels(GoldenModels.Case golden, Path output) throws IOException {
     ConversionReport report =
-        MegatronToHuggingFace.run(
-            MegatronToHuggingFace.Config.of(golden.megatron(), output, golden.model()),
+        Conversion.run(
+            ConversionConfig.of(golden.megatron(), output, ConversionTarget.HuggingFace.DEFAULT)
+                .withReference(golden.model()),
             ConversionListener.NONE);
     assertTrue(report.roundTrips());
+    TransformerConfig config = Objects.requireNonNull(report.config());
     MemoryTensors expected = GoldenModels.load(golden.model(), golden.dataType());
-    expected.remove(report.config().tiedEmbeddings() ? "lm_head.weight" : "");
+    expected.remove(config.tiedEmbeddings() ? "lm_head.weight" : "");
     try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(output)) {
       assertSame(expected, written);
     }
@@ -161,9 +163,12 @@ final class MegatronGoldenTest {
                     assertThrows(
                         ConversionException.class,
                         () ->
-                            MegatronToHuggingFace.run(
-                                MegatronToHuggingFace.Config.of(
-                                    megatron, directory.resolve("out"), GoldenModels.llama()),
+                            Conversion.run(
+                                ConversionConfig.of(
+                                        megatron,
+                                        directory.resolve("out"),
+                                        ConversionTarget.HuggingFace.DEFAULT)
+                                    .withReference(GoldenModels.llama()),
                                 ConversionListener.NONE));
                 assertEquals("the embedding has 500 rows, the vocabulary 512", e.problems().get(0));
                 try (MegatronCheckpoint checkpoint = MegatronCheckpoint.open(megatron)) {

@@ -8,10 +8,11 @@ import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceWriter;
 import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
 import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
+import io.github.pretrain4j.convert.Conversion;
+import io.github.pretrain4j.convert.ConversionConfig;
 import io.github.pretrain4j.convert.ConversionListener;
 import io.github.pretrain4j.convert.ConversionReport;
-import io.github.pretrain4j.convert.HuggingFaceToMegatron;
-import io.github.pretrain4j.convert.MegatronToHuggingFace;
+import io.github.pretrain4j.convert.ConversionTarget;
 import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.MemoryTensors;
 import io.github.pretrain4j.model.ModelFamilies;
@@ -58,13 +59,16 @@ final class NormalisedHeadsTest extends ModelFamilyContract {
         .file("config.json", CONFIG.getBytes(StandardCharsets.UTF_8))
         .write(weights.tensors(), TensorContent.copyOf(weights));
     ConversionReport there =
-        HuggingFaceToMegatron.run(
-            HuggingFaceToMegatron.Config.of(model, directory.resolve("megatron"), 2, 2),
+        Conversion.run(
+            ConversionConfig.of(
+                model, directory.resolve("megatron"), ConversionTarget.Megatron.of(2, 2)),
             ConversionListener.NONE);
     ConversionReport back =
-        MegatronToHuggingFace.run(
-            MegatronToHuggingFace.Config.of(
-                directory.resolve("megatron"), directory.resolve("back"), null),
+        Conversion.run(
+            ConversionConfig.of(
+                directory.resolve("megatron"),
+                directory.resolve("back"),
+                ConversionTarget.HuggingFace.DEFAULT),
             ConversionListener.NONE);
     assertTrue(there.roundTrips() && back.roundTrips());
     assertEquals(config, back.config());
