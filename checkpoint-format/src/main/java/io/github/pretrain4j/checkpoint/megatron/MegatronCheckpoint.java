@@ -36,6 +36,9 @@ public final class MegatronCheckpoint implements AutoCloseable {
   private final Map<String, MergedTensor> tensors;
   private final List<MergedTensor.Replica> copies = new ArrayList<>();
 
+  /** Read when it is asked for. */
+  private @Nullable StoredOptimizer optimizer;
+
   /** One that is distributed. */
   private MegatronCheckpoint(CheckpointDirectory directory, TorchDistCheckpoint distributed) {
     this.directory = directory;
@@ -77,7 +80,7 @@ public final class MegatronCheckpoint implements AutoCloseable {
     this.layerSpec = model.layerSpec();
     this.expertLayout = model.expertLayout();
     this.tensors = model.tensors();
-    setTiedCopyAside();
+    copies.addAll(TiedCopy.setAside(tensors, arguments));
     Object expected = arguments.get("num_layers");
     if (expected instanceof Long number && number != model.layers()) {
       problems.add(
@@ -229,34 +232,6 @@ public final class MegatronCheckpoint implements AutoCloseable {
         : Map.of();
   }
 
-  /**
-   * With tied embeddings the last of several stages has a copy of the embedding, which is no tensor
-   * of the model.
-   */
-  private void setTiedCopyAside() {
-    if (!Boolean.FALSE.equals(arguments.get("untie_embeddings_and_output_weights"))) {
-      return;
-    }
-    MergedTensor embedding = tensors.get(ParameterNames.EMBEDDING);
-    MergedTensor output = tensors.get(ParameterNames.OUTPUT);
-    if (embedding == null
-        || output == null
-        || !output.info().shape().equals(embedding.info().shape())
-        || output.info().type() != embedding.info().type()) {
-      return;
-    }
-    tensors.remove(ParameterNames.OUTPUT);
-    copies.add(
-        new MergedTensor.Replica(
-            ParameterNames.OUTPUT,
-            embedding.info().byteCount(),
-            "the first stage (" + ParameterNames.EMBEDDING + ")",
-            embedding::read,
-            "the last stage",
-            output::read));
-    copies.addAll(output.replicas());
-  }
-
   /** How it lies on disk. */
   public CheckpointFormat format() {
     return directory.format();
@@ -288,15 +263,34 @@ public final class MegatronCheckpoint implements AutoCloseable {
    * @throws CorruptCheckpointException if there is one that cannot be understood
    */
   public @Nullable TensorSource optimizerTensors() throws IOException {
-    return distributed == null ? null : distributed.optimizerTensors();
+    if (distributed != null) {
+      return distributed.optimizerTensors();
+    }
+    StoredOptimizer state = optimizer();
+    return state.settings() == null ? null : new MergedTensorSource(state.tensors());
+  }
+
+  private synchronized StoredOptimizer optimizer() throws IOException {
+    if (optimizer == null) {
+      optimizer = StoredOptimizer.read(directory, layout, files, roots, arguments);
+    }
+    return optimizer;
   }
 
   /**
-   * What a training run needs beside tensors: {@code param_groups}, {@code opt_param_scheduler},
-   * {@code rng_state}, as far as the checkpoint has it.
+   * What a training run needs beside tensors of parameters' shapes, without any tensor: {@code
+   * optimizer} (an {@link OptimizerSettings}), {@code opt_param_scheduler}, {@code rng_state}, …,
+   * as far as the checkpoint has it.
+   *
+   * @throws CorruptCheckpointException if there is an optimizer that cannot be understood
    */
   public Map<String, PickleObject> commonState() throws IOException {
-    return distributed == null ? Map.of() : distributed.commonState().stringEntries();
+    if (distributed != null) {
+      return TrainingState.of(distributed);
+    }
+    List<TrainingState.Rank> ranks = new ArrayList<>();
+    files.forEach((rank, file) -> ranks.add(new TrainingState.Rank(layout.rankName(rank), file)));
+    return TrainingState.of(ranks, optimizer().settings());
   }
 
   /** The {@code iter_…} or {@code release} directory. */
@@ -445,6 +439,11 @@ public final class MegatronCheckpoint implements AutoCloseable {
         } else {
           failure.addSuppressed(e);
         }
+      }
+    }
+    synchronized (this) {
+      if (optimizer != null) {
+        optimizer.close();
       }
     }
     if (distributed != null) {

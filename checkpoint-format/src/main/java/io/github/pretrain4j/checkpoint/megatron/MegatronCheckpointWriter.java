@@ -71,6 +71,8 @@ public final class MegatronCheckpointWriter {
       };
 
   private LongConsumer progress = bytes -> {};
+  private @Nullable TensorSource optimizerTensors;
+  private Map<String, PickleObject> commonState = Map.of();
   private int workers = 1;
   private String predictionModule = "transformer_layer";
 
@@ -149,12 +151,14 @@ public final class MegatronCheckpointWriter {
    * @param tensors whole tensors {@code optimizer.state.exp_avg.NAME}, {@code
    *     optimizer.state.exp_avg_sq.NAME} and {@code optimizer.state.fp32_param.NAME}, shaped as the
    *     model's
-   * @param commonState what belongs to no tensor, as {@link MegatronCheckpoint#commonState} gives
-   *     it: parameter groups, scheduler, generators
+   * @param state what belongs to no tensor, as {@link MegatronCheckpoint#commonState} gives it.
+   *     Random states are kept only if the ranks are those that they are of
    */
   public MegatronCheckpointWriter optimizer(
-      TensorSource tensors, Map<String, ? extends PickleObject> commonState) {
-    throw new UnsupportedOperationException("optimizer state");
+      TensorSource tensors, Map<String, ? extends PickleObject> state) {
+    this.optimizerTensors = tensors;
+    this.commonState = new LinkedHashMap<>(state);
+    return this;
   }
 
   /** Whose names to write; Transformer Engine's by default. */
@@ -252,16 +256,22 @@ public final class MegatronCheckpointWriter {
    * empty if nothing is.
    */
   public List<String> problems(TensorSource model) {
-    return problems(modelPlan(model));
+    return problems(model, modelPlan(model));
   }
 
-  private List<String> problems(ModelPlan plan) {
+  private List<String> problems(TensorSource model, ModelPlan plan) {
     List<String> problems = new ArrayList<>(plan.problems());
     if (!extraState.isEmpty() && (format != CheckpointFormat.TORCH || layout.ranks().size() > 1)) {
       problems.add("extra state can be written for one rank only");
     }
-    if (format != CheckpointFormat.TORCH) {
-      problems.add("the format " + format.argument() + " cannot be written");
+    if (!extraState.isEmpty() && optimizerTensors != null) {
+      problems.add("extra state and an optimizer cannot both be written");
+    }
+    if (format == CheckpointFormat.TORCH_DIST && layerSpec == LayerSpec.LEGACY) {
+      problems.add("the models before Megatron-Core have no distributed checkpoints");
+    }
+    if (optimizerTensors != null) {
+      problems.addAll(OptimizerTensors.problems(model, optimizerTensors));
     }
     return problems;
   }
@@ -273,22 +283,45 @@ public final class MegatronCheckpointWriter {
 
   private List<PlannedFile> planIteration(String prefix, TensorSource model) {
     ModelPlan plan = modelPlan(model);
-    List<String> problems = problems(plan);
+    List<String> problems = problems(model, plan);
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(String.join("; ", problems));
     }
-    PickleObject args =
-        PickleObject.ObjectState.namespace(ArgumentValues.toPickle(completeArguments(model, plan)));
+    Map<String, @Nullable Object> args = completeArguments(model, plan);
+    if (format == CheckpointFormat.TORCH_DIST) {
+      return planDistributed(prefix, model, args);
+    }
+    PickleObject namespace = PickleObject.ObjectState.namespace(ArgumentValues.toPickle(args));
     List<PlannedFile> files = new ArrayList<>();
     for (Rank rank : layout.ranks()) {
-      String path = prefix + layout.rankName(rank) + "/" + CheckpointDirectory.FILE;
-      files.add(planRank(path, model, args, plan.entries(rank)));
+      files.add(planRank(prefix, rank, model, namespace, plan.entries(rank)));
     }
     return files;
   }
 
+  private List<PlannedFile> planDistributed(
+      String prefix, TensorSource model, Map<String, @Nullable Object> args) {
+    boolean half = args.get("params_dtype") != DataType.F32;
+    TorchDistFiles.CommonState common = TrainingState.distributed(commonState, half);
+    Map<String, PickleObject> entries = new LinkedHashMap<>(common.entries());
+    entries.put("iteration", PickleObject.of(iteration));
+    return TorchDistFiles.plan(
+            model,
+            optimizerTensors,
+            args,
+            new TorchDistFiles.CommonState(entries, common.tensors()),
+            new TorchDistFiles.Options(layerSpec, 0))
+        .stream()
+        .map(file -> PlannedFile.concatenation(prefix + file.path(), List.of(file)))
+        .toList();
+  }
+
   private PlannedFile planRank(
-      String path, TensorSource model, PickleObject args, List<ModelPlan.Entry> entries) {
+      String prefix,
+      Rank rank,
+      TensorSource model,
+      PickleObject args,
+      List<ModelPlan.Entry> entries) {
     List<RankParameter> parameters = new ArrayList<>();
     for (ModelPlan.Entry entry : entries) {
       if (entry.parameter() != null) {
@@ -306,12 +339,17 @@ public final class MegatronCheckpointWriter {
       root.put(chunks == 1 ? "model" : "model" + chunk, dictionary(chunk, entries));
     }
     root.putAll(extraState);
+    RankState state =
+        RankState.plan(layout, rank, model, optimizerTensors, commonState, parameters);
+    root.putAll(state.entries());
     return TorchFile.plan(
-        path,
+        prefix + layout.rankName(rank) + "/" + CheckpointDirectory.FILE,
         PickleObject.PyDict.of(root),
         (tensor, out) -> {
           if (tensor.name().startsWith(MODEL_KEY)) {
             content.write(tensor.withName(tensor.name().substring(MODEL_KEY.length())), out);
+          } else if (state.has(tensor.name())) {
+            state.write(tensor, out);
           } else {
             extraContent.write(tensor, out);
           }
@@ -358,12 +396,19 @@ public final class MegatronCheckpointWriter {
       args.put("padded_vocab_size", embedding.shape().get(0));
     }
     putDefaults(args);
+    args.put("ckpt_format", format.argument());
+    args.put("use_dist_ckpt", format == CheckpointFormat.TORCH_DIST);
     if (args.get("max_position_embeddings") != null) {
       args.putIfAbsent("seq_length", args.get("max_position_embeddings"));
       args.putIfAbsent("encoder_seq_length", args.get("seq_length"));
     }
-    args.putIfAbsent("no_save_optim", !extraState.containsKey("optimizer"));
+    boolean optimizer =
+        extraState.containsKey("optimizer") || commonState.containsKey(OptimizerSettings.KEY);
+    args.putIfAbsent("no_save_optim", !optimizer);
     args.putIfAbsent("no_save_rng", !extraState.containsKey("rng_state"));
+    if (optimizerTensors != null) {
+      args.replace("use_distributed_optimizer", format == CheckpointFormat.TORCH_DIST);
+    }
     return args;
   }
 
@@ -435,8 +480,6 @@ public final class MegatronCheckpointWriter {
     args.putIfAbsent("consumed_train_samples", 0L);
     args.putIfAbsent("consumed_valid_samples", 0L);
     args.putIfAbsent("skipped_train_samples", 0L);
-    args.put("ckpt_format", "torch");
-    args.put("use_dist_ckpt", false);
     args.putIfAbsent("tokenizer_type", "Llama2Tokenizer");
     args.putIfAbsent("bert_binary_head", true);
     args.putIfAbsent("tokenizer_model", null);

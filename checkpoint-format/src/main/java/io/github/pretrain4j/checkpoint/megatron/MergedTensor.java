@@ -54,6 +54,12 @@ record MergedTensor(
     }
   }
 
+  /** Copies the lists. */
+  MergedTensor {
+    shards = List.copyOf(shards);
+    replicas = List.copyOf(replicas);
+  }
+
   /** Collects the shards of one tensor. */
   static final class Builder {
     private final String name;
@@ -133,6 +139,10 @@ record MergedTensor(
       List<Long> shape = first.rule().whole(first.shape(), first.ranks());
       return new MergedTensor(new TensorInfo(name, type, shape), first.rule(), all, replicas);
     }
+  }
+
+  MergedTensor withName(String name) {
+    return new MergedTensor(info.withName(name), rule, shards, replicas);
   }
 
   void read(long byteOffset, ByteBuffer target) throws IOException {

@@ -103,7 +103,8 @@ final class ParameterNames {
           "language_model\\.(?:encoder|transformer)\\.final_(?:norm|layernorm)\\.(weight|bias)");
 
   /** Entries of a model dictionary that are no parameters. */
-  private static final Set<String> BUFFERS = Set.of("rotary_pos_emb.inv_freq");
+  private static final Set<String> BUFFERS =
+      Set.of("rotary_pos_emb.inv_freq", "router.local_tokens_per_expert");
 
   private ParameterNames() {}
 

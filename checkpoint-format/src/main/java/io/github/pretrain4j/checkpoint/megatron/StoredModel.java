@@ -495,7 +495,7 @@ final class StoredModel {
     return parameters;
   }
 
-  /** The layout with the chunks as counted. */
+  /** The layout with the chunks as counted; without experts nothing is said about their split. */
   ParallelLayout layout() {
     boolean even = layersOfChunks.stream().distinct().count() <= 1;
     return new ParallelLayout(
@@ -503,7 +503,7 @@ final class StoredModel {
         sizes.pipelineModelParallelSize(),
         chunks,
         sizes.expertModelParallelSize(),
-        sizes.expertTensorParallelSize(),
+        expertLayout == null ? sizes.tensorModelParallelSize() : sizes.expertTensorParallelSize(),
         even ? List.of() : layersOfChunks);
   }
 
