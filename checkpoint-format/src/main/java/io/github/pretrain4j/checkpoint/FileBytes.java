@@ -97,6 +97,17 @@ final class FileBytes implements Closeable {
     return buffer.flip();
   }
 
+  /**
+   * Bytes from {@code position} on as the operating system's cache holds them; for reading here and
+   * there. The mapping ends when nobody holds the buffer any more.
+   */
+  ByteBuffer map(long position, int count) throws IOException {
+    if (position < 0 || position > size - count) {
+      throw corrupt(position, "data", count + " bytes", Math.max(0, size - position));
+    }
+    return channel.map(FileChannel.MapMode.READ_ONLY, base + position, count);
+  }
+
   CorruptCheckpointException corrupt(long byteOffset, String what, Object expected, Object found) {
     return new CorruptCheckpointException(file, base + byteOffset, what, expected, found);
   }

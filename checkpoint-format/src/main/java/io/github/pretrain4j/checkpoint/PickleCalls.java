@@ -161,10 +161,11 @@ final class PickleCalls {
   }
 
   /** {@code (storage, offset, sizes, strides, …)}; {@code type} is null if the storage has one. */
-  private static TensorReference tensor(
+  private TensorReference tensor(
       PickleInput in, List<Object> args, int minimum, boolean requiresGrad, @Nullable DataType type)
       throws IOException {
     argument(in, args, minimum - 1);
+    requirePlainValues(in, args.subList(minimum, args.size()));
     if (!(args.get(0) instanceof Storage storage)) {
       throw in.corrupt("tensor", "a storage", PickleMachine.kind(args.get(0)));
     }
@@ -174,19 +175,37 @@ final class PickleCalls {
     }
     List<Long> shape = longs(in, args.get(2), "shape of a tensor");
     List<Long> strides = longs(in, args.get(3), "strides of a tensor");
+    long offset = integer(in, args.get(1), "offset of a tensor");
+    TensorStorage view =
+        new TensorStorage(
+            storage.storage.key(),
+            storage.viewCount * (storage.type == null ? 1 : storage.type.bytes()));
     try {
-      return new TensorReference(
-          elementType,
-          storage.storage,
-          integer(in, args.get(1), "offset of a tensor"),
-          shape,
-          strides,
-          requiresGrad,
-          false);
-    } catch (IllegalArgumentException e) {
+      TensorReference inView =
+          new TensorReference(elementType, view, offset, shape, strides, requiresGrad, false);
+      return storage.viewOffset == 0 && view.equals(storage.storage)
+          ? inView
+          : new TensorReference(
+              elementType,
+              storage.storage,
+              Math.addExact(offset, storage.viewOffset),
+              shape,
+              strides,
+              requiresGrad,
+              false);
+    } catch (IllegalArgumentException | ArithmeticException e) {
       String found = String.valueOf(e.getMessage());
       throw (CorruptCheckpointException)
           in.corrupt("tensor", "a view inside its storage", found).initCause(e);
+    }
+  }
+
+  /** A tensor may be the conjugate or the negative of what is stored: not what the bytes say. */
+  private static void requirePlainValues(PickleInput in, List<Object> more) throws IOException {
+    for (Object metadata : more) {
+      if (metadata instanceof Dict dict && dict.entries.contains(new PyBool(true))) {
+        throw in.corrupt("tensor", "stored as it is", "a conjugate or negative view");
+      }
     }
   }
 
@@ -273,9 +292,6 @@ final class PickleCalls {
         || !(parts.get(2) instanceof PyString key)) {
       throw in.corrupt("persistent id", "('storage', class, key, location, size)", "another");
     }
-    if (parts.size() == 6 && !(parts.get(5) instanceof PyNone)) {
-      throw in.corrupt("storage " + key.value(), "a whole one", "a view of another");
-    }
     DataType type = storageType(in, storageClass);
     long numel = integer(in, parts.get(4), "size of storage " + key.value());
     int width = type == null ? 1 : type.bytes();
@@ -289,7 +305,30 @@ final class PickleCalls {
       throw in.corrupt(
           "storage " + key.value(), before.byteCount() + " bytes", storage.byteCount());
     }
-    return new Storage(before == null ? storage : before, type);
+    return view(in, before == null ? storage : before, type, numel, parts);
+  }
+
+  /** The last part of an old file's id: None, or {@code (key, offset, count)} of a stretch. */
+  private static Storage view(
+      PickleInput in,
+      TensorStorage storage,
+      @Nullable DataType type,
+      long numel,
+      List<Object> parts)
+      throws IOException {
+    if (parts.size() < 6 || parts.get(5) instanceof PyNone) {
+      return new Storage(storage, type, 0, numel);
+    }
+    String what = "view of storage " + storage.key();
+    if (!(parts.get(5) instanceof Tuple view) || view.items.size() != 3) {
+      throw in.corrupt(what, "(key, offset, count)", PickleMachine.kind(parts.get(5)));
+    }
+    long offset = integer(in, view.items.get(1), what);
+    long count = integer(in, view.items.get(2), what);
+    if (offset < 0 || count < 0 || offset > numel - count) {
+      throw in.corrupt(what, "inside its " + numel + " elements", offset + "+" + count);
+    }
+    return new Storage(storage, type, offset, count);
   }
 
   private static @Nullable DataType storageType(PickleInput in, PyGlobal storageClass)

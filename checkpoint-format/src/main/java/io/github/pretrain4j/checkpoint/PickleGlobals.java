@@ -120,7 +120,7 @@ final class PickleGlobals {
   static boolean isStorageClass(PyGlobal global) {
     return global.name().endsWith("Storage")
         && (global.module().equals("torch")
-            || global.module().equals("torch.cuda")
-            || global.module().equals("torch.storage"));
+            || global.module().startsWith("torch.") // torch.cuda, torch.storage
+            || global.module().startsWith("torch_")); // other makers' devices
   }
 }

@@ -62,14 +62,21 @@ final class PickleNodes {
     }
   }
 
-  /** What a persistent id names; only tensors may hold it. A null type means bytes. */
+  /**
+   * What a persistent id names; only tensors may hold it. A null type means bytes. Old files name
+   * stretches of a storage: {@code viewCount} elements from {@code viewOffset} on.
+   */
   static final class Storage extends Node {
     final TensorStorage storage;
     final @Nullable DataType type;
+    final long viewOffset;
+    final long viewCount;
 
-    Storage(TensorStorage storage, @Nullable DataType type) {
+    Storage(TensorStorage storage, @Nullable DataType type, long viewOffset, long viewCount) {
       this.storage = storage;
       this.type = type;
+      this.viewOffset = viewOffset;
+      this.viewCount = viewCount;
     }
   }
 }

@@ -44,8 +44,12 @@ record SafetensorsHeader(
     }
     long length = bytes.read(0, LENGTH_BYTES).getLong();
     if (length < 0 || length > MAX_BYTES) {
+      String kind = FileStarts.kind(bytes);
       throw bytes.corrupt(
-          0, "header length", "at most " + MAX_BYTES, Long.toUnsignedString(length));
+          0,
+          "header length",
+          "at most " + MAX_BYTES,
+          kind == null ? Long.toUnsignedString(length) : kind);
     }
     if (length > bytes.size() - LENGTH_BYTES) {
       throw bytes.corrupt(0, "header length", "at most " + (bytes.size() - LENGTH_BYTES), length);

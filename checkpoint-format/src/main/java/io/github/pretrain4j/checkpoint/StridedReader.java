@@ -11,11 +11,12 @@ import org.jspecify.annotations.Nullable;
  * <p>The packed suffix of a view's dimensions forms runs that are read as they lie. Short runs (a
  * transposed matrix has runs of one element) are gathered from a copy of the part of the storage
  * that the view touches; the last copy is kept, since a caller usually reads a tensor in pieces. A
- * view that touches too much for that is read run by run.
+ * part too big to copy is mapped, and one too big to map is read run by run.
  */
 final class StridedReader {
   private static final int LONG_RUN_BYTES = 4096;
-  private static final long MAX_WINDOW_BYTES = 256 << 20;
+  private static final long MAX_COPY_BYTES = 16 << 20;
+  private static final long MAX_WINDOW_BYTES = Integer.MAX_VALUE;
 
   private final FileBytes bytes;
   private final boolean bigEndian;
@@ -65,9 +66,19 @@ final class StridedReader {
         bytes.read(at, target);
         target.limit(end);
       } else {
-        target.put(window.data().slice((int) (at - window.offset()), count));
+        copy(window, at, count, target);
       }
       byteOffset += count;
+    }
+  }
+
+  /** A mapped page that the file has lost since, or that the disk cannot read, is an Error. */
+  private void copy(Window window, long at, int count, ByteBuffer target) throws IOException {
+    try {
+      target.put(window.data().slice((int) (at - window.offset()), count));
+    } catch (InternalError e) {
+      throw (CorruptCheckpointException)
+          bytes.corrupt(at, "data", count + " bytes", "none any more").initCause(e);
     }
   }
 
@@ -108,7 +119,9 @@ final class StridedReader {
     if (end - start > MAX_WINDOW_BYTES) {
       return null;
     }
-    ByteBuffer data = bytes.read(start, (int) (end - start));
+    int length = (int) (end - start);
+    ByteBuffer data =
+        length <= MAX_COPY_BYTES ? bytes.read(start, length) : bytes.map(start, length);
     Window window = new Window(start, data);
     last = window;
     return window;

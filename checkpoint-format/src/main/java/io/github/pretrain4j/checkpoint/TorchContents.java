@@ -53,7 +53,8 @@ record TorchContents(
       return readLegacy(bytes, strict);
     }
     if (!startsWith(bytes, new byte[] {'P', 'K', 3, 4})) {
-      throw bytes.corrupt(0, "torch file", "a zip archive or a legacy torch file", start(bytes));
+      throw bytes.corrupt(
+          0, "torch file", "a zip archive or a legacy torch file", FileStarts.describe(bytes));
     }
     return readArchive(bytes, ZipDirectory.read(bytes), strict);
   }
@@ -61,19 +62,6 @@ record TorchContents(
   private static boolean startsWith(FileBytes bytes, byte[] expected) throws IOException {
     return bytes.size() >= expected.length
         && bytes.read(0, expected.length).equals(ByteBuffer.wrap(expected));
-  }
-
-  private static String start(FileBytes bytes) throws IOException {
-    int count = (int) Math.min(8, bytes.size());
-    if (count == 0) {
-      return "an empty file";
-    }
-    StringBuilder text = new StringBuilder("bytes");
-    ByteBuffer start = bytes.read(0, count);
-    while (start.hasRemaining()) {
-      text.append(String.format(" %02X", start.get()));
-    }
-    return text.toString();
   }
 
   private static TorchContents readArchive(FileBytes bytes, ZipDirectory zip, boolean strict)

@@ -66,7 +66,19 @@ record ZipDirectory(String archiveName, Map<String, ZipRecord> records) {
       return new ZipDirectory(archiveName, Collections.unmodifiableMap(records));
     }
 
+    /** Archives rarely have a comment, and one file may hold very many archives. */
     private End end() throws IOException {
+      if (bytes.size() >= END_BYTES) {
+        long at = bytes.size() - END_BYTES;
+        ByteBuffer last = bytes.read(at, END_BYTES);
+        if (last.getInt(0) == END_SIGNATURE && last.getShort(20) == 0) {
+          return end(at, last);
+        }
+      }
+      return endBeforeComment();
+    }
+
+    private End endBeforeComment() throws IOException {
       int tailBytes = (int) Math.min(bytes.size(), END_BYTES + MAX_COMMENT);
       long tailOffset = bytes.size() - tailBytes;
       ByteBuffer tail = bytes.read(tailOffset, tailBytes);

@@ -9,7 +9,6 @@ import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.TorchFileReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -52,32 +51,19 @@ public final class HuggingFaceCheckpoint implements TensorSource {
   }
 
   /**
-   * Opens all shards of a directory and checks them against the index.
+   * Opens all shards of a directory and checks them against the index. Which files these are is
+   * what transformers would take; if it would find none, the only index, variant or complete set of
+   * numbered files there is, with a warning.
    *
    * @throws NoSuchFileException if there are no weights, or a shard is missing
-   * @throws CorruptCheckpointException if the index or a shard is damaged, or they contradict each
-   *     other
+   * @throws CorruptCheckpointException if the index or a shard is damaged, they contradict each
+   *     other, or several sets of files could be meant
    */
   public static HuggingFaceCheckpoint open(Path directory) throws IOException {
-    for (WeightFormat format : WeightFormat.values()) {
-      Path single = directory.resolve(format.singleFile());
-      if (Files.exists(single)) {
-        return new Opening(directory, format).open(List.of(single), null);
-      }
-      Path index = directory.resolve(format.indexFile());
-      if (Files.exists(index)) {
-        ShardIndex shards = ShardIndex.read(index);
-        List<Path> files = new ArrayList<>();
-        for (String name : shards.files()) {
-          files.add(directory.resolve(name));
-        }
-        return new Opening(directory, format).open(files, shards);
-      }
-    }
-    throw new NoSuchFileException(
-        directory.toString(),
-        null,
-        "no model.safetensors, pytorch_model.bin or index of either in it");
+    WeightFiles weights = WeightFiles.find(directory);
+    Opening opening = new Opening(directory, weights.format());
+    opening.warnings.addAll(weights.warnings());
+    return opening.open(weights.files(), weights.index());
   }
 
   /** Opens shards one by one and closes them again if one will not do. */
@@ -151,7 +137,10 @@ public final class HuggingFaceCheckpoint implements TensorSource {
           throw new CorruptCheckpointException(
               file, 0, "tensors", name + ", as the index says", "it is not there");
         }
-        shardOfTensor.put(name, shard);
+        if (shardOfTensor.put(name, shard) != null) {
+          throw new CorruptCheckpointException(
+              file, 0, "tensors", name + " in one file", "it is in two");
+        }
         fileOfTensor.put(name, file);
       }
       int extra = shard.tensors().size() - names.size();

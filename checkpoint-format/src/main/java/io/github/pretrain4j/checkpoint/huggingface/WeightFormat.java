@@ -15,6 +15,14 @@ public enum WeightFormat {
     this.extension = extension;
   }
 
+  String stem() {
+    return stem;
+  }
+
+  String extension() {
+    return extension;
+  }
+
   String singleFile() {
     return stem + extension;
   }

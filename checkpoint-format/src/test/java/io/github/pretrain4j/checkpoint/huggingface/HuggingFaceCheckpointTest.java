@@ -21,6 +21,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -75,10 +76,15 @@ class HuggingFaceCheckpointTest {
   }
 
   private void assertHolds(Path directory, WeightFormat format, int fileCount) throws IOException {
+    assertHolds(directory, format, fileCount, 0);
+  }
+
+  private void assertHolds(Path directory, WeightFormat format, int fileCount, int warnings)
+      throws IOException {
     try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(directory)) {
       assertEquals(format, checkpoint.format());
       assertEquals(fileCount, checkpoint.files().size());
-      assertEquals(List.of(), checkpoint.warnings());
+      assertEquals(warnings, checkpoint.warnings().size(), checkpoint.warnings().toString());
       assertEquals(TENSORS.size(), checkpoint.tensors().size());
       for (TensorInfo tensor : TENSORS) {
         assertEquals(tensor, checkpoint.find(tensor.name()));
@@ -271,6 +277,61 @@ class HuggingFaceCheckpointTest {
     assertHolds(directory, WeightFormat.TORCH, 2);
     SafetensorsWriter.write(directory.resolve("model.safetensors"), TENSORS, Map.of(), CONTENT);
     assertHolds(directory, WeightFormat.SAFETENSORS, 1);
+  }
+
+  /** New names for files and, in the index, for what it names. */
+  private Path renamed(WeightFormat format, int shards, boolean index, String from, String to)
+      throws IOException {
+    Path directory = temporary.resolve("renamed" + format + shards + index + to.hashCode());
+    HuggingFaceWriter.create(directory, format, new ShardRule.Count(shards))
+        .write(TENSORS, CONTENT);
+    try (Stream<Path> files = Files.list(directory)) {
+      for (Path file : files.sorted().toList()) {
+        String name = file.getFileName().toString();
+        if (name.endsWith(".json")) {
+          String text = Files.readString(file).replaceAll(from, to);
+          Files.delete(file);
+          if (index) {
+            Files.writeString(directory.resolve(name.replace(".json", ".fp16.json")), text);
+          }
+        } else {
+          Files.move(file, directory.resolve(name.replaceAll(from, to)));
+        }
+      }
+    }
+    return directory;
+  }
+
+  @ParameterizedTest
+  @EnumSource(WeightFormat.class)
+  void findsOddNamesIfOnlyOneCanBeMeant(WeightFormat format) throws IOException {
+    String stem = format.stem();
+    Path variant = renamed(format, 1, false, "^" + stem, stem + ".fp16");
+    Path shards = renamed(format, 3, false, "-0000(\\d)-of-00003", "-$1-of-3");
+    Path index = renamed(format, 3, true, "-0000(\\d)-of-00003", ".fp16-0000$1-of-00003");
+    for (Path directory : List.of(variant, shards, index)) {
+      assertHolds(directory, format, directory.equals(variant) ? 1 : 3, 1);
+    }
+    Files.copy(
+        variant.resolve(stem + ".fp16" + format.extension()),
+        variant.resolve(stem + ".bf16" + format.extension()));
+    CorruptCheckpointException two =
+        assertThrows(CorruptCheckpointException.class, () -> HuggingFaceCheckpoint.open(variant));
+    assertTrue(two.found().contains(".fp16") && two.found().contains(".bf16"), two.found());
+    Files.delete(shards.resolve(stem + "-2-of-3" + format.extension()));
+    assertThrows(NoSuchFileException.class, () -> HuggingFaceCheckpoint.open(shards));
+    Files.delete(index.resolve(stem + ".fp16-00002-of-00003" + format.extension()));
+    assertThrows(NoSuchFileException.class, () -> HuggingFaceCheckpoint.open(index));
+  }
+
+  @Test
+  void refusesATensorThatTwoUnindexedFilesHold() throws IOException {
+    Path directory = renamed(WeightFormat.SAFETENSORS, 3, false, "-0000(\\d)-of-00003", "-$1-of-3");
+    Files.copy(
+        directory.resolve("model-1-of-3.safetensors"),
+        directory.resolve("model-2-of-3.safetensors"),
+        StandardCopyOption.REPLACE_EXISTING);
+    assertThrows(CorruptCheckpointException.class, () -> HuggingFaceCheckpoint.open(directory));
   }
 
   @Test
