@@ -99,7 +99,7 @@ public final class DistributedFiles {
     }
     check(tensors, objects);
     Map<PickleObject, PickleObject> places = new LinkedHashMap<>();
-    Map<PickleObject, PlannedFile> archives = new IdentityHashMap<>();
+    IdentityHashMap<PickleObject, PlannedFile> archives = new IdentityHashMap<>();
     List<PlannedFile> files = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       String name = String.format(Locale.ROOT, "__%d_0.distcp", i);
