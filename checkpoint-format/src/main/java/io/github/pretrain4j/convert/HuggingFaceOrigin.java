@@ -34,9 +34,9 @@ record HuggingFaceOrigin(
       throws IOException {
     HuggingFaceConfig source = HuggingFaceConfig.read(config.input());
     boolean staysHuggingFace = config.target() instanceof ConversionTarget.HuggingFace;
-    Model model = model(source, families, staysHuggingFace, notes);
     HuggingFaceCheckpoint stored = HuggingFaceCheckpoint.open(config.input());
     try {
+      Model model = model(source, stored.tensors(), families, staysHuggingFace, notes);
       notes.addAll(stored.warnings());
       if (config.reference() != null) {
         problems.add(
@@ -74,12 +74,13 @@ record HuggingFaceOrigin(
   /** What config.json says; null if that matters to nobody and cannot be told. */
   private static @Nullable Model model(
       HuggingFaceConfig source,
+      List<TensorInfo> tensors,
       ModelFamilies families,
       boolean staysHuggingFace,
       List<String> notes)
       throws IOException {
     try {
-      return Model.of(families.config(source), families);
+      return Model.of(families.config(source, tensors), families);
     } catch (InvalidConfigException e) {
       if (!staysHuggingFace) {
         throw e;

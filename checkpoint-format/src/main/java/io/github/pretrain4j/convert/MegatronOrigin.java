@@ -136,7 +136,7 @@ record MegatronOrigin(
               "the checkpoint does not record its family and rotary settings: give a reference directory with"
                   + " config.json"));
     }
-    Model model = Model.of(families.config(reference), families);
+    Model model = Model.of(families.config(reference, checkpoint.fullTensors().tensors()), families);
     if (arguments.isEmpty()) {
       notes.add("the checkpoint has no args to compare with " + reference.file());
       return model;
@@ -177,6 +177,11 @@ record MegatronOrigin(
       pair(fields, "num_query_groups", reference.numQueryGroups(), recorded.numQueryGroups());
       pair(fields, "kv_channels", reference.kvChannels(), recorded.kvChannels());
       pair(fields, "tied embeddings", reference.tiedEmbeddings(), recorded.tiedEmbeddings());
+      pair(
+          fields,
+          "latent attention",
+          String.valueOf(reference.latentAttention()),
+          String.valueOf(recorded.latentAttention()));
     } else {
       pair(fields, "vocab_size", reference.vocabSize(), recorded.vocabSize());
       pair(fields, "rotary_base", reference.rotaryBase(), recorded.rotaryBase());
@@ -187,6 +192,23 @@ record MegatronOrigin(
           String.valueOf(recorded.ropeScaling()));
       pair(fields, "norm_epsilon", reference.normEpsilon(), recorded.normEpsilon());
       pair(fields, "sliding window", reference.slidingWindow(), recorded.slidingWindow());
+      pair(fields, "rotary_percent", reference.rotaryPercent(), recorded.rotaryPercent());
+      pair(
+          fields,
+          "rotary_interleaved",
+          reference.rotaryInterleaved(),
+          recorded.rotaryInterleaved());
+      pair(fields, "activation", reference.activation(), recorded.activation());
+      pair(
+          fields,
+          "zero-centred norms",
+          reference.zeroCenteredNorm(),
+          recorded.zeroCenteredNorm());
+      pair(
+          fields,
+          "experts",
+          String.valueOf(reference.mixtureOfExperts()),
+          String.valueOf(recorded.mixtureOfExperts()));
     }
     List<String> differences = new ArrayList<>();
     fields.forEach(

@@ -6,7 +6,6 @@ import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.ModelFamilies;
 import io.github.pretrain4j.model.ModelFamily;
 import io.github.pretrain4j.model.TransformerConfig;
-import io.github.pretrain4j.model.WeightMapping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -48,8 +47,8 @@ final class HuggingFaceSubject implements Subject {
     }
     ModelFamilies families = ModelFamilies.installed();
     ModelFamily family = families.familyOf(config);
-    TransformerConfig model = families.config(config);
-    return family.weights(model).toMegatron(checkpoint);
+    TransformerConfig model = families.config(config, checkpoint.tensors());
+    return family.weights(model).toMegatron(family.sourceTransform(model, checkpoint));
   }
 
   @Override
@@ -103,8 +102,11 @@ final class HuggingFaceSubject implements Subject {
       return List.of();
     }
     ModelFamilies families = ModelFamilies.installed();
-    WeightMapping mapping = families.familyOf(config).weights(families.config(config));
-    return mapping.huggingFaceProblems(checkpoint.tensors());
+    ModelFamily family = families.familyOf(config);
+    TransformerConfig model = families.config(config, checkpoint.tensors());
+    return family
+        .weights(model)
+        .huggingFaceProblems(family.sourceTransform(model, checkpoint).tensors());
   }
 
   @Override

@@ -1,9 +1,11 @@
 package io.github.pretrain4j.model;
 
+import io.github.pretrain4j.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -138,6 +140,16 @@ public final class ModelFamilies {
   public TransformerConfig config(HuggingFaceConfig source) throws IOException {
     ModelFamily family = familyOf(source);
     return checked(source.file(), () -> family.config(source));
+  }
+
+  /**
+   * As {@link #config(HuggingFaceConfig)}, for a model of which the tensors are known: see {@link
+   * ModelFamily#config(HuggingFaceConfig, Collection)}.
+   */
+  public TransformerConfig config(HuggingFaceConfig source, Collection<TensorInfo> tensors)
+      throws IOException {
+    ModelFamily family = familyOf(source);
+    return checked(source.file(), () -> family.config(source, tensors));
   }
 
   private String listKnown() {

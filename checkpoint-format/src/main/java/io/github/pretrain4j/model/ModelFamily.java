@@ -1,6 +1,8 @@
 package io.github.pretrain4j.model;
 
+import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +29,15 @@ public interface ModelFamily {
    *     HuggingFaceConfig#invalid}, for what this family cannot express; never a guess
    */
   TransformerConfig config(HuggingFaceConfig source);
+
+  /**
+   * Reads the configuration of a model of which the tensors are known, in the names of either side:
+   * where published configurations say the same of files with and without some layers, the tensors
+   * decide.
+   */
+  default TransformerConfig config(HuggingFaceConfig source, Collection<TensorInfo> tensors) {
+    return config(source);
+  }
 
   /** The mapping of all weights of such a model, both ways. */
   WeightMapping weights(TransformerConfig config);

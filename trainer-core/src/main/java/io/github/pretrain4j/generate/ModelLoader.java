@@ -129,16 +129,17 @@ public final class ModelLoader {
     ModelFamilies families = ModelFamilies.installed();
     HuggingFaceConfig source = HuggingFaceConfig.read(model);
     ModelFamily family = families.familyOf(source);
-    TransformerConfig config = families.config(source);
     try (HuggingFaceCheckpoint checkpoint = HuggingFaceCheckpoint.open(model)) {
+      TransformerConfig config = families.config(source, checkpoint.tensors());
       WeightMapping mapping = family.weights(config);
-      List<String> problems = mapping.huggingFaceProblems(checkpoint.tensors());
+      TensorSource weights = family.sourceTransform(config, checkpoint);
+      List<String> problems = mapping.huggingFaceProblems(weights.tensors());
       if (!problems.isEmpty()) {
         throw new MismatchedModelException(
             model, "tensors", "those of config.json", String.join("; ", problems));
       }
       return build(
-          model, new Weights(config, mapping.toMegatron(checkpoint), true), tokenizer, options);
+          model, new Weights(config, mapping.toMegatron(weights), true), tokenizer, options);
     }
   }
 

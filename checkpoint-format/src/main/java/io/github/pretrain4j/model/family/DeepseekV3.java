@@ -1,18 +1,20 @@
 package io.github.pretrain4j.model.family;
 
+import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.MixtureOfExperts;
 import io.github.pretrain4j.model.ModelFamily;
 import io.github.pretrain4j.model.TransformerConfig;
 import io.github.pretrain4j.model.WeightMapping;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * DeepSeek-V3 and R1: as V2, with a sigmoid score and a bias for each expert, and layers beside the
- * decoder that predict tokens further ahead.
+ * decoder that predict tokens further ahead. Whether those are there, the tensors say.
  *
  * <p>The published weights are FP8 with a factor for each block; they come as bf16 (see {@link
  * BlockScales}). A file of the layers that predict further ahead repeats embedding and output layer
@@ -52,6 +54,18 @@ public final class DeepseekV3 implements ModelFamily {
         .mixtureOfExperts(experts)
         .numMtpLayers(source.integerOr("num_nextn_predict_layers", 0))
         .build(source);
+  }
+
+  /** Transformers leaves those layers out when it saves, and does not say so. */
+  @Override
+  public TransformerConfig config(HuggingFaceConfig source, Collection<TensorInfo> tensors) {
+    TransformerConfig config = config(source);
+    String further = "model.layers." + config.numLayers() + ".";
+    boolean there =
+        tensors.stream()
+            .map(TensorInfo::name)
+            .anyMatch(name -> name.startsWith("mtp.") || name.startsWith(further));
+    return there ? config : config.toBuilder().numMtpLayers(0).build();
   }
 
   @Override
