@@ -136,7 +136,8 @@ record MegatronOrigin(
               "the checkpoint does not record its family and rotary settings: give a reference directory with"
                   + " config.json"));
     }
-    Model model = Model.of(families.config(reference, checkpoint.fullTensors().tensors()), families);
+    Model model =
+        Model.of(families.config(reference, checkpoint.fullTensors().tensors()), families);
     if (arguments.isEmpty()) {
       notes.add("the checkpoint has no args to compare with " + reference.file());
       return model;
@@ -199,11 +200,7 @@ record MegatronOrigin(
           reference.rotaryInterleaved(),
           recorded.rotaryInterleaved());
       pair(fields, "activation", reference.activation(), recorded.activation());
-      pair(
-          fields,
-          "zero-centred norms",
-          reference.zeroCenteredNorm(),
-          recorded.zeroCenteredNorm());
+      pair(fields, "zero-centred norms", reference.zeroCenteredNorm(), recorded.zeroCenteredNorm());
       pair(
           fields,
           "experts",
