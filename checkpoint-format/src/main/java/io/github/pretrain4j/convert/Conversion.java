@@ -3,6 +3,7 @@ package io.github.pretrain4j.convert;
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import io.github.pretrain4j.checkpoint.DataType;
 import io.github.pretrain4j.checkpoint.NumericConversion;
+import io.github.pretrain4j.checkpoint.PlannedFile;
 import io.github.pretrain4j.checkpoint.PlannedFiles;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
@@ -307,14 +308,23 @@ public final class Conversion {
   }
 
   private void write(Destination destination, StagedOutput staged) throws IOException {
+    List<PlannedFile> files = destination.plan();
+    long total =
+        files.stream()
+            .flatMap(file -> file.slots().stream())
+            .mapToLong(slot -> slot.tensor().byteCount())
+            .sum();
     PlannedFiles.write(
         staged.directory(),
-        destination.plan(),
+        files,
         PlannedFiles.Options.DEFAULT
             .withWorkers(config.workers())
             .withJournal(staged.journal(), staged.fingerprint())
             .withListener(
-                (done, total) -> listener.progress(ConversionListener.Phase.WRITE, done, total)));
+                (done, all) ->
+                    listener.progress(
+                        ConversionListener.Phase.WRITE, Math.min(done, total - 1), total)));
+    listener.progress(ConversionListener.Phase.WRITE, total, total);
   }
 
   private ConversionReport prove(
