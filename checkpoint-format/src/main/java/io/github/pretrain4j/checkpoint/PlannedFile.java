@@ -24,6 +24,11 @@ public interface PlannedFile {
    */
   record Slot(long byteOffset, TensorInfo tensor, TensorContent content) {
 
+    /** Settles on the content of this tensor where it is one of several. */
+    public Slot {
+      content = ChosenContent.resolve(content, tensor);
+    }
+
     /** The byte after the slot. */
     public long end() {
       return byteOffset + tensor.byteCount();

@@ -2,6 +2,7 @@ package io.github.pretrain4j.checkpoint;
 
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
@@ -32,5 +33,14 @@ public interface TensorContent {
    */
   static TensorContent copyOf(TensorSource source, UnaryOperator<String> sourceName) {
     return new CopiedContent(source, sourceName);
+  }
+
+  /**
+   * Content that comes from several places.
+   *
+   * @param choice what supplies a tensor, given its name
+   */
+  static TensorContent chosen(Function<String, TensorContent> choice) {
+    return new ChosenContent(choice);
   }
 }

@@ -329,7 +329,9 @@ public final class MegatronCheckpointWriter {
       }
     }
     TensorContent content =
-        TensorContent.copyOf(new RankTensorSource(model, name -> name, parameters));
+        TensorContent.copyOf(
+            new RankTensorSource(model, name -> name, parameters),
+            storage -> storage.substring(MODEL_KEY.length()));
     Map<String, PickleObject> root = new LinkedHashMap<>();
     root.put("args", args);
     root.put("checkpoint_version", PickleObject.of(3.0));
@@ -345,15 +347,11 @@ public final class MegatronCheckpointWriter {
     return TorchFile.plan(
         prefix + layout.rankName(rank) + "/" + CheckpointDirectory.FILE,
         PickleObject.PyDict.of(root),
-        (tensor, out) -> {
-          if (tensor.name().startsWith(MODEL_KEY)) {
-            content.write(tensor.withName(tensor.name().substring(MODEL_KEY.length())), out);
-          } else if (state.has(tensor.name())) {
-            state.write(tensor, out);
-          } else {
-            extraContent.write(tensor, out);
-          }
-        });
+        TensorContent.chosen(
+            storage ->
+                storage.startsWith(MODEL_KEY)
+                    ? content
+                    : state.has(storage) ? state::write : extraContent));
   }
 
   /** A chunk's parameters: flat, or as deep as the models before Megatron-Core have them. */
