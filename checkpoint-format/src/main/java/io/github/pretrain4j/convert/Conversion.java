@@ -42,6 +42,12 @@ public final class Conversion {
    * the expected tensor. So a mapping that is not its own inverse shows.
    */
 
+  /**
+   * Equal weights give equal logits, but for backends that do not keep one order of sums: logits
+   * of models are of the order of 10, their fp32 sums are good to some 1e-5.
+   */
+  private static final double SAME_LOGITS = 1e-3;
+
   private final ConversionConfig config;
   private final ConversionListener listener;
   private final Origin origin;

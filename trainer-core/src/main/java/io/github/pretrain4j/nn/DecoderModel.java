@@ -104,8 +104,8 @@ public final class DecoderModel implements LanguageModel {
             scaling(config.ropeScaling()));
   }
 
-  /** Lists what of {@code config} this decoder does not compute. */
-  private static void requireSupported(TransformerConfig config) {
+  /** Refuses what of {@code config} this decoder does not compute. */
+  static void requireSupported(TransformerConfig config) {
     List<String> missing = new ArrayList<>();
     if (config.qkLayernorm()) {
       missing.add("normalised queries and keys");

@@ -10,6 +10,17 @@ public final class LanguageModels {
   private LanguageModels() {}
 
   /**
+   * Refuses a configuration that no model here computes, without building one.
+   *
+   * @throws IllegalArgumentException as {@link #build} would
+   */
+  public static void requireSupported(TransformerConfig config) {
+    if (!(ModelFamilies.find(config.family()) instanceof ModelArchitecture)) {
+      DecoderModel.requireSupported(config);
+    }
+  }
+
+  /**
    * A model with all weights 0; fill them with {@link Initialization} or {@link WeightLoading}.
    *
    * @param paddedVocabSize rows of embedding and output layer
