@@ -66,8 +66,7 @@ final class BaichuanTest extends ModelFamilyContract {
       assertEquals(expected[i], fused[(24 + i) * 16], "row " + (24 + i));
     }
     assertEquals(
-        new WeightMapping.Slice(
-            24, 4, "decoder.layers.1.self_attention.linear_qkv.weight", 28),
+        new WeightMapping.Slice(24, 4, "decoder.layers.1.self_attention.linear_qkv.weight", 28),
         mapping.slices(packed).get(6));
   }
 
@@ -113,8 +112,7 @@ final class BaichuanTest extends ModelFamilyContract {
         int from = random.nextInt(whole.length);
         ByteBuffer part = ByteBuffer.allocate(random.nextInt(whole.length - from + 1));
         view.read(OUTPUT, from, part);
-        assertArrayEquals(
-            Arrays.copyOfRange(whole, from, from + part.capacity()), part.array());
+        assertArrayEquals(Arrays.copyOfRange(whole, from, from + part.capacity()), part.array());
       }
     }
   }

@@ -68,8 +68,7 @@ final class DeepseekV3Test extends ModelFamilyContract {
     WeightMapping mapping = family().weights(family().config(source(ConfigTexts.DEEPSEEK_V3)));
     List<TensorInfo> tensors = new ArrayList<>(mapping.huggingFaceTensors(DataType.BF16));
     for (String name : List.of("embed_tokens.weight", "shared_head.head.weight")) {
-      tensors.add(
-          new TensorInfo("model.layers.3." + name, DataType.BF16, List.of(11L, 16L)));
+      tensors.add(new TensorInfo("model.layers.3." + name, DataType.BF16, List.of(11L, 16L)));
     }
     assertEquals(List.of(), mapping.huggingFaceProblems(tensors));
     assertEquals(
@@ -124,7 +123,9 @@ final class DeepseekV3Test extends ModelFamilyContract {
       float exact = elements.getFloat(4 * i) * scales.getFloat(4 * block);
       float found = values.getFloat(4 * i);
       assertTrue(
-          Float.isNaN(exact) ? Float.isNaN(found) : Math.abs(found - exact) <= Math.abs(exact) / 256,
+          Float.isNaN(exact)
+              ? Float.isNaN(found)
+              : Math.abs(found - exact) <= Math.abs(exact) / 256,
           "element " + i + ": " + exact + ", " + found);
     }
     byte[] whole = MemoryTensors.copyOf(view).bytes(MATRIX);
