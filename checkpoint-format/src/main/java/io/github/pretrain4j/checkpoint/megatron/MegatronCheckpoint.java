@@ -75,7 +75,9 @@ public final class MegatronCheckpoint implements AutoCloseable {
     Map<Rank, List<PickleObject.PyDict>> chunks = new TreeMap<>();
     roots.forEach((rank, root) -> chunks.put(rank, StoredModel.chunks(root)));
     List<String> problems = new ArrayList<>();
-    StoredModel model = new StoredModel(sizes, files, chunks, arguments, problems);
+    Map<Rank, ReferenceReader> readers = new TreeMap<>();
+    files.forEach((rank, file) -> readers.put(rank, file::read));
+    StoredModel model = new StoredModel(sizes, readers, chunks, arguments, problems);
     this.layout = model.layout();
     this.layerSpec = model.layerSpec();
     this.expertLayout = model.expertLayout();

@@ -33,12 +33,6 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class OptimizerEntry {
-  /** Reads packed bytes of a tensor in the entry. */
-  @FunctionalInterface
-  interface Data {
-    void read(TensorReference tensor, long byteOffset, ByteBuffer target) throws IOException;
-  }
-
   /**
    * One optimizer.
    *
@@ -53,16 +47,16 @@ final class OptimizerEntry {
   private static final Set<String> GROUPS_OWN = Set.of("params", "step");
 
   private final Path file;
-  private final Data data;
+  private final ReferenceReader data;
   private final List<Optimizer> optimizers = new ArrayList<>();
   private @Nullable PyDict gradScaler;
 
-  private OptimizerEntry(Path file, Data data) {
+  private OptimizerEntry(Path file, ReferenceReader data) {
     this.file = file;
     this.data = data;
   }
 
-  static OptimizerEntry of(Path file, PickleObject entry, Data data) throws IOException {
+  static OptimizerEntry of(Path file, PickleObject entry, ReferenceReader data) throws IOException {
     OptimizerEntry result = new OptimizerEntry(file, data);
     if (entry instanceof PyList list) {
       for (PickleObject item : list.items()) {
@@ -78,6 +72,23 @@ final class OptimizerEntry {
       result.add(entry);
     }
     return result;
+  }
+
+  /**
+   * Whether there are parameter groups: not where every rank of a distributed run saved its own.
+   */
+  static boolean hasGroups(PickleObject entry) {
+    if (entry instanceof PyList list) {
+      return !list.items().isEmpty() && hasGroups(list.items().get(0));
+    }
+    if (!(entry instanceof PyDict dict) || dict.entries().isEmpty()) {
+      return false;
+    }
+    PickleObject nested = dict.get("optimizer");
+    return dict.get("param_groups") != null
+        || (nested != null && hasGroups(nested))
+        || (dict.entries().keySet().iterator().next() instanceof PyInt
+            && hasGroups(dict.entries().values().iterator().next()));
   }
 
   private void add(PickleObject entry) throws IOException {
@@ -114,6 +125,16 @@ final class OptimizerEntry {
 
   List<Optimizer> optimizers() {
     return optimizers;
+  }
+
+  /** Whether what it keeps for parameters is in another file. */
+  boolean isDistributed() {
+    return optimizers.stream()
+        .allMatch(
+            optimizer ->
+                optimizer.state().isEmpty()
+                    && !optimizer.groups().isEmpty()
+                    && optimizer.groups().stream().allMatch(group -> group.get("params") == null));
   }
 
   /** What belongs to no parameter. */

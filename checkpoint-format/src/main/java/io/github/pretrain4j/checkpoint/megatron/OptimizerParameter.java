@@ -50,6 +50,10 @@ record OptimizerParameter(int chunk, String key, TensorInfo info) {
 
   /** Whether it is one of the experts' (shared experts are not). */
   boolean isExpert() {
+    return isExpert(key);
+  }
+
+  static boolean isExpert(String key) {
     return EXPERT.matcher(key).matches();
   }
 

@@ -61,6 +61,11 @@ record OptimizerShard(
       Path file = path.resolveSibling(DISTRIBUTED_FILE);
       assignment = new DistributedOptimizerFile(file, distributed, reader, model).assign();
       inDistributedFile = true;
+    } else if (optimizer.isDistributed()) {
+      throw optimizer.corrupt(
+          "optimizer of a distributed run",
+          "a file " + DISTRIBUTED_FILE + " beside (or drop the optimizer)",
+          "none");
     } else {
       assignment = new OptimizerStates(optimizer, model, reader).assign();
     }

@@ -3,7 +3,6 @@ package io.github.pretrain4j.checkpoint.megatron;
 import io.github.pretrain4j.checkpoint.PickleObject;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorReference;
-import io.github.pretrain4j.checkpoint.TorchFileReader;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,7 +27,7 @@ final class StoredModel {
   private record Found(String key, ParameterNames.Meaning meaning, TensorReference tensor) {}
 
   private final ParallelLayout sizes;
-  private final Map<Rank, TorchFileReader> files;
+  private final Map<Rank, ReferenceReader> files;
   private final Map<String, @Nullable Object> arguments;
   private final List<String> problems;
   private final boolean legacy;
@@ -50,7 +49,7 @@ final class StoredModel {
    */
   StoredModel(
       ParallelLayout sizes,
-      Map<Rank, TorchFileReader> files,
+      Map<Rank, ReferenceReader> files,
       Map<Rank, List<PickleObject.PyDict>> dictionaries,
       Map<String, @Nullable Object> arguments,
       List<String> problems) {
@@ -437,7 +436,7 @@ final class StoredModel {
   }
 
   private void merge(Rank rank, Stored stored) {
-    TorchFileReader file = files.get(rank);
+    ReferenceReader file = files.get(rank);
     int chunk = stored.parameter.chunk() * sizes.pipelineModelParallelSize() + rank.pipeline();
     long first = 0;
     for (RankParameter.Piece piece : stored.parameter.pieces()) {

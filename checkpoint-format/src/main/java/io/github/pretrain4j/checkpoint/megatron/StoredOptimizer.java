@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -66,7 +67,7 @@ final class StoredOptimizer implements AutoCloseable {
       Map<String, @Nullable Object> arguments)
       throws IOException {
     Map<Rank, OptimizerShard> shards = new TreeMap<>();
-    Map<Rank, TorchFileReader> sources = new TreeMap<>();
+    Map<Rank, ReferenceReader> sources = new TreeMap<>();
     List<String> without = new ArrayList<>();
     for (Map.Entry<Rank, TorchFileReader> entry : files.entrySet()) {
       Rank rank = entry.getKey();
@@ -86,7 +87,10 @@ final class StoredOptimizer implements AutoCloseable {
       }
       shards.put(rank, shard);
       sources.put(
-          rank, distributed != null && shard.inDistributedFile() ? distributed : entry.getValue());
+          rank,
+          distributed != null && shard.inDistributedFile()
+              ? distributed::read
+              : entry.getValue()::read);
     }
     if (shards.isEmpty()) {
       return null;
@@ -112,7 +116,7 @@ final class StoredOptimizer implements AutoCloseable {
   private void merge(
       OptimizerTensor kind,
       ParallelLayout layout,
-      Map<Rank, TorchFileReader> sources,
+      Map<Rank, ReferenceReader> sources,
       Map<Rank, OptimizerShard> shards,
       Map<String, @Nullable Object> arguments,
       List<String> problems) {
@@ -127,8 +131,9 @@ final class StoredOptimizer implements AutoCloseable {
     Map<Rank, List<PickleObject.PyDict>> dictionaries = new TreeMap<>();
     shards.forEach(
         (rank, shard) -> dictionaries.put(rank, shard.tensors().getOrDefault(kind, nothing)));
+    Map<Rank, ReferenceReader> readers = completed(dictionaries, sources);
     List<String> found = new ArrayList<>();
-    StoredModel model = new StoredModel(layout, sources, dictionaries, arguments, found);
+    StoredModel model = new StoredModel(layout, readers, dictionaries, arguments, found);
     Map<String, MergedTensor> merged = model.tensors();
     TiedCopy.setAside(merged, arguments);
     merged.forEach(
@@ -137,6 +142,65 @@ final class StoredOptimizer implements AutoCloseable {
           tensors.put(stateName, tensor.withName(stateName));
         });
     found.forEach(problem -> problems.add(kind.key() + ": " + problem));
+  }
+
+  /**
+   * Adds what only the first of the expert ranks saved. The distributed optimizer deals the state
+   * of all but the experts out to the expert ranks, and gathers it on the first.
+   *
+   * @param dictionaries receives the tensors
+   * @return what reads them
+   */
+  private static Map<Rank, ReferenceReader> completed(
+      Map<Rank, List<PickleObject.PyDict>> dictionaries, Map<Rank, ReferenceReader> sources) {
+    Map<Rank, ReferenceReader> readers = new TreeMap<>(sources);
+    for (Map.Entry<Rank, List<PickleObject.PyDict>> entry : dictionaries.entrySet()) {
+      Rank rank = entry.getKey();
+      Rank first =
+          dictionaries.keySet().stream()
+              .filter(r -> r.tensor() == rank.tensor() && r.pipeline() == rank.pipeline())
+              .findFirst()
+              .orElse(rank);
+      List<PickleObject.PyDict> whole = dictionaries.get(first);
+      ReferenceReader own = sources.get(rank);
+      ReferenceReader other = sources.get(first);
+      if (first.equals(rank) || whole == null || own == null || other == null) {
+        continue;
+      }
+      Map<PickleObject, Boolean> borrowed = new IdentityHashMap<>();
+      List<PickleObject.PyDict> chunks = new ArrayList<>();
+      for (int chunk = 0; chunk < Math.min(whole.size(), entry.getValue().size()); chunk++) {
+        Map<String, PickleObject> entries = new LinkedHashMap<>();
+        whole
+            .get(chunk)
+            .stringEntries()
+            .forEach(
+                (key, tensor) -> {
+                  if (!OptimizerParameter.isExpert(key)) {
+                    entries.put(key, tensor);
+                    borrowed.put(tensor, true);
+                  }
+                });
+        entry
+            .getValue()
+            .get(chunk)
+            .stringEntries()
+            .forEach(
+                (key, tensor) -> {
+                  PickleObject replaced = entries.put(key, tensor);
+                  if (replaced != null) {
+                    borrowed.remove(replaced);
+                  }
+                });
+        chunks.add(PickleObject.PyDict.of(entries));
+      }
+      entry.setValue(chunks);
+      readers.put(
+          rank,
+          (tensor, byteOffset, target) ->
+              (borrowed.containsKey(tensor) ? other : own).read(tensor, byteOffset, target));
+    }
+    return readers;
   }
 
   /** Under the names that {@link OptimizerTensor#nameOf} gives. */

@@ -85,7 +85,7 @@ final class TrainingState {
     Map<String, PickleObject> state = new LinkedHashMap<>();
     PyDict common = checkpoint.commonState();
     PickleObject optimizer = common.get(OptimizerSettings.KEY);
-    if (optimizer instanceof PyDict || optimizer instanceof PyList) {
+    if (optimizer != null && OptimizerEntry.hasGroups(optimizer)) {
       OptimizerSettings settings =
           OptimizerEntry.of(checkpoint.directory(), optimizer, checkpoint::read).settings();
       state.put(OptimizerSettings.KEY, settings.toPickle());
@@ -107,8 +107,7 @@ final class TrainingState {
     }
   }
 
-  private static PickleObject inlined(PickleObject value, OptimizerEntry.Data data)
-      throws IOException {
+  private static PickleObject inlined(PickleObject value, ReferenceReader data) throws IOException {
     List<IOException> failures = new ArrayList<>();
     PickleObject result =
         replaced(
