@@ -322,16 +322,15 @@ public final class MegatronCheckpointWriter {
       TensorSource model,
       PickleObject args,
       List<ModelPlan.Entry> entries) {
-    List<RankParameter> parameters = new ArrayList<>();
+    Map<String, RankParameter> parameters = new LinkedHashMap<>();
     for (ModelPlan.Entry entry : entries) {
       if (entry.parameter() != null) {
-        parameters.add(entry.parameter());
+        parameters.put(storageKey(entry.parameter()), entry.parameter());
       }
     }
-    TensorContent content =
-        TensorContent.copyOf(
-            new RankTensorSource(model, name -> name, parameters),
-            storage -> storage.substring(MODEL_KEY.length()));
+    RankState state =
+        RankState.plan(
+            layout, rank, model, optimizerTensors, commonState, List.copyOf(parameters.values()));
     Map<String, PickleObject> root = new LinkedHashMap<>();
     root.put("args", args);
     root.put("checkpoint_version", PickleObject.of(3.0));
@@ -341,17 +340,26 @@ public final class MegatronCheckpointWriter {
       root.put(chunks == 1 ? "model" : "model" + chunk, dictionary(chunk, entries));
     }
     root.putAll(extraState);
-    RankState state =
-        RankState.plan(layout, rank, model, optimizerTensors, commonState, parameters);
     root.putAll(state.entries());
+    TensorContent content =
+        TensorContent.copyOf(
+            new JoinedSource(List.of(new RankTensorSource(model, parameters), state)));
     return TorchFile.plan(
         prefix + layout.rankName(rank) + "/" + CheckpointDirectory.FILE,
         PickleObject.PyDict.of(root),
-        TensorContent.chosen(
-            storage ->
-                storage.startsWith(MODEL_KEY)
-                    ? content
-                    : state.has(storage) ? state::write : extraContent));
+        extraState.isEmpty()
+            ? content
+            : TensorContent.chosen(
+                storage -> storage.startsWith(MODEL_KEY) ? content : extraContent));
+  }
+
+  /** Equal on all ranks that have a part of a tensor, so that these are written together. */
+  private static String storageKey(RankParameter parameter) {
+    String whole = parameter.pieces().get(0).whole();
+    boolean copy = parameter.chunk() > 0 || !parameter.key().endsWith(whole);
+    return MODEL_KEY
+        + whole
+        + (whole.equals(ParameterNames.EMBEDDING) && copy ? "/" + parameter.key() : "");
   }
 
   /** A chunk's parameters: flat, or as deep as the models before Megatron-Core have them. */
@@ -365,9 +373,7 @@ public final class MegatronCheckpointWriter {
             parameter == null
                 ? PickleObject.none()
                 : TensorReference.contiguous(
-                    MODEL_KEY + RankTensorSource.key(parameter),
-                    parameter.info().type(),
-                    parameter.info().shape()));
+                    storageKey(parameter), parameter.info().type(), parameter.info().shape()));
       }
     }
     return layerSpec == LayerSpec.LEGACY

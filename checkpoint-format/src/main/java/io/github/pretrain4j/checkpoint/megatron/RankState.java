@@ -1,12 +1,10 @@
 package io.github.pretrain4j.checkpoint.megatron;
 
 import io.github.pretrain4j.checkpoint.PickleObject;
-import io.github.pretrain4j.checkpoint.TensorContent;
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -16,11 +14,15 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What one rank's file holds of a training run beside the model, and the data of its tensors. */
-final class RankState {
+/**
+ * What one rank's file holds of a training run beside the model, and the data of its tensors by
+ * storage key.
+ */
+final class RankState implements TensorSource {
   private final Map<String, PickleObject> entries;
   private final Map<String, StateSlot> slots = new LinkedHashMap<>();
-  private final Map<OptimizerTensor, TensorContent> contents = new EnumMap<>(OptimizerTensor.class);
+  private final Map<OptimizerTensor, TensorSource> parameters =
+      new EnumMap<>(OptimizerTensor.class);
 
   private RankState(Map<String, PickleObject> entries) {
     this.entries = entries;
@@ -64,14 +66,19 @@ final class RankState {
                 || layout.expertTensorParallelSize() != layout.tensorModelParallelSize());
     RankState state = new RankState(plan.entries());
     plan.slots().forEach(slot -> state.slots.put(slot.tensor().name(), slot));
+    Map<String, RankParameter> byKey = new LinkedHashMap<>();
+    parameters.forEach(
+        parameter -> byKey.put(parameter.chunk() + "/" + parameter.key(), parameter));
     for (OptimizerTensor kind : OptimizerTensor.values()) {
+      Map<String, RankParameter> those = new LinkedHashMap<>();
+      for (StateSlot slot : plan.slots()) {
+        RankParameter parameter = byKey.get(slot.chunk() + "/" + slot.parameter());
+        if (slot.kind() == kind && parameter != null) {
+          those.put(slot.tensor().name(), parameter);
+        }
+      }
       TensorSource whole = OptimizerTensors.ofKind(kind, model, optimizer);
-      List<RankParameter> those =
-          parameters.stream()
-              .filter(parameter -> whole.find(parameter.pieces().get(0).whole()) != null)
-              .toList();
-      state.contents.put(
-          kind, TensorContent.copyOf(new RankTensorSource(whole, name -> name, those)));
+      state.parameters.put(kind, new RankTensorSource(whole, those));
     }
     return state;
   }
@@ -81,22 +88,31 @@ final class RankState {
     return entries;
   }
 
-  /** Whether a storage is one of these. */
-  boolean has(String storageKey) {
-    return slots.containsKey(storageKey);
+  @Override
+  public List<TensorInfo> tensors() {
+    return slots.values().stream().map(StateSlot::tensor).toList();
   }
 
-  /** Writes the data of a storage. */
-  void write(TensorInfo tensor, WritableByteChannel out) throws IOException {
-    StateSlot slot = slots.get(tensor.name());
+  @Override
+  public @Nullable TensorInfo find(String name) {
+    StateSlot slot = slots.get(name);
+    return slot == null ? null : slot.tensor();
+  }
+
+  @Override
+  public void read(String name, long byteOffset, ByteBuffer target) throws IOException {
+    StateSlot slot = slots.get(name);
     if (slot == null) {
-      throw new IllegalArgumentException("no content for " + tensor);
+      throw new IllegalArgumentException("no tensor named " + name);
     }
-    TensorContent content = slot.kind() == null ? null : contents.get(slot.kind());
-    if (content != null) {
-      content.write(tensor.withName(slot.chunk() + "/" + slot.parameter()), out);
+    TensorSource source = slot.kind() == null ? null : parameters.get(slot.kind());
+    if (source != null) {
+      source.read(name, byteOffset, target);
     } else if (slot.content() != null) {
-      out.write(ByteBuffer.wrap(slot.content().toByteArray()));
+      target.put(slot.content().toByteArray(), Math.toIntExact(byteOffset), target.remaining());
     }
   }
+
+  @Override
+  public void close() {}
 }

@@ -7,42 +7,30 @@ import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The parameters of one rank, cut out of whole tensors; each under the key that {@link #key} gives.
- * Does not close the source.
- */
+/** Parameters of one rank, cut out of whole tensors. Does not close the source. */
 final class RankTensorSource implements TensorSource {
   /** Whole rows are read in pieces of about this many bytes. */
   private static final int WINDOW_BYTES = 1 << 18;
 
   private final TensorSource whole;
-  private final UnaryOperator<String> wholeName;
-  private final Map<String, RankParameter> parameters = new LinkedHashMap<>();
+  private final Map<String, RankParameter> parameters;
   private final Map<String, TensorInfo> infos = new LinkedHashMap<>();
 
   /**
    * Cuts.
    *
-   * @param wholeName what {@code whole} calls the tensor of a canonical name
+   * @param parameters by the names that they have in this source
    */
-  RankTensorSource(
-      TensorSource whole, UnaryOperator<String> wholeName, List<RankParameter> parameters) {
+  RankTensorSource(TensorSource whole, Map<String, RankParameter> parameters) {
     this.whole = whole;
-    this.wholeName = wholeName;
-    for (RankParameter parameter : parameters) {
-      TensorInfo first = whole.get(wholeName.apply(parameter.pieces().get(0).whole()));
-      String key = key(parameter);
-      this.parameters.put(key, parameter);
-      infos.put(key, new TensorInfo(key, first.type(), parameter.info().shape()));
-    }
-  }
-
-  /** A name for a parameter that no other of the rank has. */
-  static String key(RankParameter parameter) {
-    return parameter.chunk() + "/" + parameter.key();
+    this.parameters = new LinkedHashMap<>(parameters);
+    parameters.forEach(
+        (name, parameter) -> {
+          TensorInfo first = whole.get(parameter.pieces().get(0).whole());
+          infos.put(name, new TensorInfo(name, first.type(), parameter.info().shape()));
+        });
   }
 
   @Override
@@ -99,7 +87,7 @@ final class RankTensorSource implements TensorSource {
 
   private void readShard(RankParameter.Piece piece, int width, long byteOffset, ByteBuffer target)
       throws IOException {
-    String name = wholeName.apply(piece.whole());
+    String name = piece.whole();
     switch (piece.rule()) {
       case REPLICATED -> whole.read(name, byteOffset, target);
       case ROWS -> readRuns(name, piece, width, 1, byteOffset, target);
