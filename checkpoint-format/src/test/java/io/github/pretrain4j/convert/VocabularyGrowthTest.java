@@ -66,8 +66,7 @@ final class VocabularyGrowthTest {
         grow(directory.resolve("hf"), ConversionTarget.HuggingFace.DEFAULT, growth);
     MemoryTensors megatron =
         grow(directory.resolve("megatron"), ConversionTarget.Megatron.of(2, 2), growth);
-    assertEquals(
-        515, HuggingFaceConfig.read(directory.resolve("hf")).size("vocab_size"));
+    assertEquals(515, HuggingFaceConfig.read(directory.resolve("hf")).size("vocab_size"));
     for (String name : List.of("model.embed_tokens.weight", "lm_head.weight")) {
       byte[] before = old.bytes(name);
       byte[] after = huggingFace.bytes(name);
@@ -148,7 +147,16 @@ final class VocabularyGrowthTest {
     assertEquals(
         new MeanOfPieces(512, List.of(List.of(3), List.of(1, 2))), MeanOfPieces.read(file));
     for (String wrong :
-        List.of("", "3", "[3]", "[[]]", "[[-1]]", "[[1.5]]", "{\"5\": [1], \"7\": [1]}", "{\"a\": [1]}", "[[1]")) {
+        List.of(
+            "",
+            "3",
+            "[3]",
+            "[[]]",
+            "[[-1]]",
+            "[[1.5]]",
+            "{\"5\": [1], \"7\": [1]}",
+            "{\"a\": [1]}",
+            "[[1]")) {
       Files.writeString(file, wrong);
       assertThrows(CorruptCheckpointException.class, () -> MeanOfPieces.read(file), wrong);
     }

@@ -103,8 +103,13 @@ public final class DistributedCheckpoint implements AutoCloseable {
       }
       long size = Files.size(file);
       long end = 0;
+      long start = -1;
       for (StoredItem item : entry.getValue()) {
-        if (item.byteOffset() < end) {
+        if (item.byteOffset() == start && item.end() == end) {
+          continue; // one item may have several keys
+        }
+        start = item.byteOffset();
+        if (start < end) {
           problems.add(entry.getKey() + ": two items overlap at byte " + item.byteOffset());
           break;
         }
@@ -236,6 +241,16 @@ public final class DistributedCheckpoint implements AutoCloseable {
 
     @Override
     public void close() {}
+  }
+
+  /** Whether two keys are names of the same data. */
+  public boolean isSameData(String key, String otherKey) {
+    StoredTensor tensor = metadata.tensors().get(key);
+    StoredTensor other = metadata.tensors().get(otherKey);
+    return tensor != null
+        && other != null
+        && tensor.chunks().equals(other.chunks())
+        && tensor.items().equals(other.items());
   }
 
   /** The keys of the byte items, in the order of the metadata. */

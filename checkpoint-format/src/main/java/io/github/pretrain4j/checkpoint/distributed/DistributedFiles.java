@@ -85,6 +85,16 @@ public final class DistributedFiles {
    *     it
    */
   public static List<PlannedFile> plan(List<Part> parts) {
+    return plan(parts, Map.of());
+  }
+
+  /**
+   * Plans files in which some tensors have a second key.
+   *
+   * @param aliases second keys, to the key of a tensor in {@code parts}; their data is not repeated
+   * @throws IllegalArgumentException as above, or if an alias is of no tensor
+   */
+  public static List<PlannedFile> plan(List<Part> parts, Map<String, String> aliases) {
     Map<String, List<TensorItem>> tensors = new LinkedHashMap<>();
     Map<String, ObjectItem> objects = new LinkedHashMap<>();
     for (Part part : parts) {
@@ -98,6 +108,13 @@ public final class DistributedFiles {
       }
     }
     check(tensors, objects);
+    for (Map.Entry<String, String> alias : aliases.entrySet()) {
+      if (!tensors.containsKey(alias.getValue())
+          || tensors.containsKey(alias.getKey())
+          || objects.containsKey(alias.getKey())) {
+        throw new IllegalArgumentException("no second key " + alias);
+      }
+    }
     Map<PickleObject, PickleObject> places = new LinkedHashMap<>();
     IdentityHashMap<PickleObject, PlannedFile> archives = new IdentityHashMap<>();
     List<PlannedFile> files = new ArrayList<>();
@@ -123,6 +140,17 @@ public final class DistributedFiles {
       }
       files.add(PlannedFile.concatenation(name, items));
     }
+    aliases.forEach(
+        (alias, key) -> {
+          List<TensorItem> items = tensors.getOrDefault(key, List.of());
+          for (TensorItem item : items) {
+            PickleObject place = places.get(index(key, item.chunk()));
+            if (place != null) {
+              places.put(index(alias, item.chunk()), place);
+            }
+          }
+          tensors.put(alias, items);
+        });
     files.add(PlannedFile.bytes(DistributedMetadata.FILE, metadata(tensors, objects, places)));
     return files;
   }

@@ -62,10 +62,10 @@ public final class TorchDistCheckpoint implements AutoCloseable {
     StackedTensors.Builder states = new StackedTensors.Builder(data, optimizerProblems);
     for (TensorInfo tensor : data.tensors().tensors()) {
       String key = tensor.name();
-      if (TorchDistKey.isIgnored(key)) {
+      TorchDistKey meaning = TorchDistKey.parse(key);
+      if (TorchDistKey.isIgnored(key) || isSecondKey(data, key, meaning)) {
         continue;
       }
-      TorchDistKey meaning = TorchDistKey.parse(key);
       if (meaning != null) {
         (meaning.state().isEmpty() ? models : states).add(tensor, meaning);
       } else if (TorchDistKey.isOptimizer(key)) {
@@ -78,6 +78,16 @@ public final class TorchDistCheckpoint implements AutoCloseable {
     this.optimizer = states.build();
     checkLayers(problems);
     refuse(problems, "model", "parameters of a decoder");
+  }
+
+  /** Whether the fp32 weights are under both of the names that optimizers use. */
+  private static boolean isSecondKey(
+      DistributedCheckpoint data, String key, @Nullable TorchDistKey meaning) {
+    return meaning != null
+        && meaning.state().equals("fp32_param")
+        && key.contains("optimizer.state.param.")
+        && data.isSameData(
+            key, key.replace("optimizer.state.param.", "optimizer.state.fp32_param."));
   }
 
   /** Whether a directory ({@code iter_…} or {@code release}) is of this format. */

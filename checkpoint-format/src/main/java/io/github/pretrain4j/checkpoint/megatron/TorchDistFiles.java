@@ -136,10 +136,15 @@ public final class TorchDistFiles {
       }
     }
     List<PlannedFile> files =
-        new ArrayList<>(DistributedFiles.plan(parts(items, extraStates, options.files())));
+        new ArrayList<>(
+            DistributedFiles.plan(
+                parts(items, extraStates, options.files()), masterWeights(stacks.keySet())));
     PlannedFile metadata = files.remove(files.size() - 1);
     files.add(
-        TorchFile.plan("common.pt", commonRoot(arguments, common.entries()), common.tensors()));
+        TorchFile.plan(
+            "common.pt",
+            commonRoot(arguments, common.entries(), optimizer != null),
+            common.tensors()));
     files.add(metadata);
     files.add(
         PlannedFile.bytes(
@@ -399,12 +404,14 @@ public final class TorchDistFiles {
   }
 
   private static PickleObject commonRoot(
-      Map<String, ? extends @Nullable Object> arguments, Map<String, PickleObject> entries) {
+      Map<String, ? extends @Nullable Object> arguments,
+      Map<String, PickleObject> entries,
+      boolean optimizer) {
     Map<String, PickleObject> root = new LinkedHashMap<>();
     root.put("args", PickleObject.ObjectState.namespace(ArgumentValues.toPickle(arguments)));
     root.put("checkpoint_version", PickleObject.of(3.0));
     root.put("iteration", PickleObject.of(0));
-    root.put("content_metadata", contentMetadata());
+    root.put("content_metadata", contentMetadata(optimizer));
     if (entries.containsKey("args")) {
       throw new IllegalArgumentException("the entry args is made of the arguments");
     }
@@ -412,11 +419,30 @@ public final class TorchDistFiles {
     return PickleObject.PyDict.of(root);
   }
 
+  /**
+   * Second keys of the fp32 weights, by which the distributed optimizer of later versions asks for
+   * them.
+   */
+  private static Map<String, String> masterWeights(Set<String> keys) {
+    String master = STATE + "fp32_param.";
+    Map<String, String> aliases = new LinkedHashMap<>();
+    for (String key : keys) {
+      if (key.startsWith(master)) {
+        aliases.put(STATE + "param." + key.substring(master.length()), key);
+      }
+    }
+    return aliases;
+  }
+
   /** What later versions ask to know how keys were made. */
-  private static PickleObject contentMetadata() {
+  private static PickleObject contentMetadata(boolean optimizer) {
     Map<String, PickleObject> content = new LinkedHashMap<>();
     content.put("singleton_local_shards", PickleObject.of(false));
     content.put("chained_optim_avoid_prefix", PickleObject.of(true));
+    if (optimizer) {
+      content.put("distrib_optim_sharding_type", PickleObject.of("fully_reshardable"));
+      content.put("distrib_optim_fully_reshardable_mem_efficient", PickleObject.of(false));
+    }
     return PickleObject.PyDict.of(content);
   }
 }

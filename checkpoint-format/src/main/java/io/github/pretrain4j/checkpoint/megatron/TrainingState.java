@@ -269,7 +269,7 @@ final class TrainingState {
     List<PickleObject> groups = new ArrayList<>();
     for (PyDict group : settings.groups()) {
       Map<PickleObject, PickleObject> entries = new LinkedHashMap<>(group.entries());
-      if (!settings.stepOfParameters() && settings.step() > 0) {
+      if (settings.step() > 0) { // where optimizers of other makers look for it
         entries.put(PickleObject.of("step"), PickleObject.of(settings.step()));
       }
       groups.add(new PyDict(false, entries));
@@ -280,6 +280,7 @@ final class TrainingState {
     }
     Map<String, PickleObject> outer = new LinkedHashMap<>();
     outer.put("optimizer", PyDict.of(inner));
+    outer.put("param_state_sharding_type", PickleObject.of("fully_reshardable"));
     if (settings.gradScaler() != null) {
       outer.put("grad_scaler", settings.gradScaler());
     }

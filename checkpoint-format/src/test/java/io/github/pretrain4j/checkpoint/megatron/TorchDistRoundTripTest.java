@@ -2,6 +2,7 @@ package io.github.pretrain4j.checkpoint.megatron;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,6 +22,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -179,6 +181,42 @@ final class TorchDistRoundTripTest {
       checkpoint.read(readStep, 0, value);
       assertEquals(0x01020304, value.getInt(0));
       checkpoint.verify();
+    }
+    try (DistributedCheckpoint data = DistributedCheckpoint.open(directory)) {
+      // what Megatron's distributed optimizer calls them; the data is there once
+      String param = "optimizer.state.param.embedding.word_embeddings.weight";
+      String master = "optimizer.state.fp32_param.embedding.word_embeddings.weight";
+      assertEquals(shape(data, master), shape(data, param));
+      assertTrue(data.isSameData(param, master));
+      assertFalse(data.isSameData(param, param.replace("param", "exp_avg")));
+    }
+  }
+
+  /** Only the distributed optimizer's name of the fp32 weights, as it saves them itself. */
+  @Test
+  void readsTheWeightsOfTheDistributedOptimizer(@TempDir Path directory) throws IOException {
+    MemoryTensors model = MemoryTensors.random(model("dense"), 5);
+    List<TensorInfo> states = new ArrayList<>();
+    for (TensorInfo tensor : model.tensors()) {
+      states.add(tensor.withName("optimizer.state.param." + tensor.name()).withType(DataType.F32));
+    }
+    MemoryTensors optimizer = MemoryTensors.random(states, 6);
+    PlannedFiles.write(
+        directory,
+        TorchDistFiles.plan(
+            model,
+            optimizer,
+            arguments("dense"),
+            TorchDistFiles.CommonState.of(Map.of()),
+            TorchDistFiles.Options.DEFAULT),
+        PlannedFiles.Options.DEFAULT);
+    try (TorchDistCheckpoint checkpoint = TorchDistCheckpoint.open(directory)) {
+      TensorSource read = Objects.requireNonNull(checkpoint.optimizerTensors());
+      assertEquals(states.size(), read.tensors().size());
+      for (TensorInfo info : states) {
+        String name = info.name().replace(".param.", ".fp32_param.");
+        assertArrayEquals(optimizer.bytes(info.name()), bytes(read, read.get(name)), name);
+      }
     }
   }
 
@@ -352,7 +390,7 @@ final class TorchDistRoundTripTest {
           TensorInfo part =
               new TensorInfo(info.name() + (half == 0 ? "_w" : "_v"), info.type(), shape);
           int length = all.length / 2;
-          halves.put(part, java.util.Arrays.copyOfRange(all, half * length, (half + 1) * length));
+          halves.put(part, Arrays.copyOfRange(all, half * length, (half + 1) * length));
         }
       } else {
         halves.put(info, all);
@@ -372,8 +410,7 @@ final class TorchDistRoundTripTest {
       ByteBuffer across = ByteBuffer.allocate(20);
       checkpoint.fullTensors().read("decoder.layers.1.mlp.linear_fc1.weight", 40, across);
       assertArrayEquals(
-          java.util.Arrays.copyOfRange(
-              model.bytes("decoder.layers.1.mlp.linear_fc1.weight"), 40, 60),
+          Arrays.copyOfRange(model.bytes("decoder.layers.1.mlp.linear_fc1.weight"), 40, 60),
           across.array());
     }
   }
@@ -420,7 +457,7 @@ final class TorchDistRoundTripTest {
     byte[] good = Files.readAllBytes(common);
     Files.delete(common);
     assertThrows(CorruptCheckpointException.class, () -> TorchDistCheckpoint.open(directory));
-    Files.write(common, java.util.Arrays.copyOf(good, good.length / 2));
+    Files.write(common, Arrays.copyOf(good, good.length / 2));
     assertThrows(CorruptCheckpointException.class, () -> TorchDistCheckpoint.open(directory));
     Files.write(common, good);
     TorchDistCheckpoint.open(directory).close();
