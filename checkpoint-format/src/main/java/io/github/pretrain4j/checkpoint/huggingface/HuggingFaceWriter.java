@@ -239,7 +239,12 @@ public final class HuggingFaceWriter {
         companions.put(companion.getKey(), Files.readAllBytes(companion.getValue()));
       }
     }
-    files.forEach((name, content) -> companions.put(name, content.array().clone()));
+    files.forEach(
+        (name, content) -> {
+          byte[] bytes = new byte[content.remaining()];
+          content.duplicate().get(bytes);
+          companions.put(name, bytes);
+        });
     return companions;
   }
 

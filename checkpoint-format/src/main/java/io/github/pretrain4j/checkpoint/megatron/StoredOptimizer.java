@@ -167,7 +167,7 @@ final class StoredOptimizer implements AutoCloseable {
       if (first.equals(rank) || whole == null || own == null || other == null) {
         continue;
       }
-      Map<PickleObject, Boolean> borrowed = new IdentityHashMap<>();
+      IdentityHashMap<PickleObject, Boolean> borrowed = new IdentityHashMap<>();
       List<PickleObject.PyDict> chunks = new ArrayList<>();
       for (int chunk = 0; chunk < Math.min(whole.size(), entry.getValue().size()); chunk++) {
         Map<String, PickleObject> entries = new LinkedHashMap<>();

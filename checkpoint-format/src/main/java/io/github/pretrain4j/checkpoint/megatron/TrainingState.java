@@ -262,7 +262,7 @@ final class TrainingState {
     if (settings.stepOfParameters() && settings.step() > 0) {
       TensorInfo step =
           new TensorInfo(OptimizerShardPlan.STORAGE_PREFIX + "step", DataType.F32, List.of());
-      slots.add(StateSlot.of(step, settings.step()));
+      slots.add(StateSlot.of(step, (float) settings.step()));
       common.put("common_step", TensorReference.contiguous(step));
     }
     inner.put("state", PyDict.of(common));
