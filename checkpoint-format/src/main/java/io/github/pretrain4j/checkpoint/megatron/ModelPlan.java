@@ -201,7 +201,7 @@ final class ModelPlan {
       TensorInfo second = second(name);
       if (second == null || second.shape().size() != 2 || info.shape().isEmpty()) {
         problems.add("tensor " + name + " has no second layer that fits it");
-      } else if (info.shape().get(0) != second.shape().get(1) && !isGated(name)) {
+      } else if (!info.shape().get(0).equals(second.shape().get(1)) && !isGated(name)) {
         problems.add("tensor " + info + " does not fit " + second);
       }
     }
