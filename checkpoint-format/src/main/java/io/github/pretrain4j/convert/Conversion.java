@@ -43,8 +43,8 @@ public final class Conversion {
    */
 
   /**
-   * Equal weights give equal logits, but for backends that do not keep one order of sums: logits
-   * of models are of the order of 10, their fp32 sums are good to some 1e-5.
+   * Equal weights give equal logits, but for backends that do not keep one order of sums: logits of
+   * models are of the order of 10, their fp32 sums are good to some 1e-5.
    */
   private static final double SAME_LOGITS = 1e-3;
 

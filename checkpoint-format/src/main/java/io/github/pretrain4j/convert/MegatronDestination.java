@@ -308,18 +308,25 @@ record MegatronDestination(
     List<ConversionReport.Slice> slices = new ArrayList<>();
     if (isSameNaming()) {
       TensorInfo info = expected.find(name);
-      if (info != null) {
+      if (info != null) { // the optimizer's tensors lie as their parameters do
         long rows = info.shape().isEmpty() ? 1 : info.shape().get(0);
-        slices.add(new ConversionReport.Slice(0, rows, name, 0, List.of()));
+        slices.add(slice(written, 0, rows, name, 0));
       }
       return slices;
     }
     for (WeightMapping.Slice slice : mapping().slices(name)) {
       slices.add(
-          new ConversionReport.Slice(
-              slice.firstRow(), slice.rowCount(), slice.name(), slice.otherRow(), List.of()));
+          slice(written, slice.firstRow(), slice.rowCount(), slice.name(), slice.otherRow()));
     }
     return slices;
+  }
+
+  private static ConversionReport.Slice slice(
+      MegatronCheckpoint written, long firstRow, long rowCount, String tensor, long tensorRow) {
+    String directory = written.directory().getFileName() + "/";
+    List<String> files =
+        written.filesOf(tensor, tensorRow, rowCount).stream().map(directory::concat).toList();
+    return new ConversionReport.Slice(firstRow, rowCount, tensor, tensorRow, files);
   }
 
   @Override

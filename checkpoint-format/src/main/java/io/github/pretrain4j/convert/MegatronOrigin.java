@@ -32,6 +32,10 @@ record MegatronOrigin(
     @Nullable Integer vocabSize)
     implements Origin {
 
+  /** What every {@code args} of Megatron has, but not those that others make of a few sizes. */
+  private static final List<String> DESCRIBING_ARGUMENTS =
+      List.of("num_layers", "position_embedding_type", "normalization", "add_bias_linear");
+
   static MegatronOrigin open(
       ConversionConfig config, ModelFamilies families, List<String> problems, List<String> notes)
       throws IOException {
@@ -138,8 +142,10 @@ record MegatronOrigin(
     }
     Model model =
         Model.of(families.config(reference, checkpoint.fullTensors().tensors()), families);
-    if (arguments.isEmpty()) {
-      notes.add("the checkpoint has no args to compare with " + reference.file());
+    if (!ours && !arguments.keySet().containsAll(DESCRIBING_ARGUMENTS)) {
+      notes.add(
+          "the checkpoint's args do not describe a model that could be compared with "
+              + reference.file());
       return model;
     }
     TransformerConfig recorded =

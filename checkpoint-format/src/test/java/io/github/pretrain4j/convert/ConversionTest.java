@@ -14,6 +14,7 @@ import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceWriter;
 import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
 import io.github.pretrain4j.checkpoint.huggingface.WeightFormat;
+import io.github.pretrain4j.checkpoint.megatron.CheckpointFormat;
 import io.github.pretrain4j.checkpoint.megatron.LayerSpec;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
 import io.github.pretrain4j.model.HuggingFaceConfig;
@@ -25,7 +26,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -322,6 +325,174 @@ final class ConversionTest {
               () -> convert(megatron, directory.resolve("out"), null));
       assertTrue(wrong.file().endsWith("latest_checkpointed_iteration.txt"));
     }
+  }
+
+  @Test
+  void saysWhereEveryRowWent(@TempDir Path directory) throws IOException {
+    ConversionReport report =
+        Conversion.run(
+            ConversionConfig.of(
+                GoldenModels.llama(), directory.resolve("m"), ConversionTarget.Megatron.of(2, 2)),
+            ConversionListener.NONE);
+    Map<String, ConversionReport.Tensor> tensors = new HashMap<>();
+    for (ConversionReport.Tensor tensor : report.tensors()) {
+      tensors.put(tensor.name(), tensor);
+      long next = 0;
+      for (ConversionReport.Slice slice : tensor.slices()) {
+        assertEquals(next, slice.firstRow());
+        next += slice.rowCount();
+        assertTrue(report.files().keySet().containsAll(slice.files()), slice::toString);
+        assertFalse(slice.files().isEmpty());
+      }
+      assertEquals(tensor.shape().get(0), next, tensor.name());
+    }
+    String rank0 = "iter_0000001/mp_rank_00_000/model_optim_rng.pt";
+    String rank1 = "iter_0000001/mp_rank_01_000/model_optim_rng.pt";
+    // 4 heads of 16 in 2 groups: the second group's key follows its two heads in the second shard.
+    assertEquals(
+        List.of(
+            new ConversionReport.Slice(
+                0, 16, "decoder.layers.0.self_attention.linear_qkv.weight", 32, List.of(rank0)),
+            new ConversionReport.Slice(
+                16, 16, "decoder.layers.0.self_attention.linear_qkv.weight", 96, List.of(rank1))),
+        Objects.requireNonNull(tensors.get("model.layers.0.self_attn.k_proj.weight")).slices());
+    assertEquals(
+        List.of(
+            new ConversionReport.Slice(
+                0, 96, "decoder.layers.0.mlp.linear_fc1.weight", 96, List.of(rank0, rank1))),
+        Objects.requireNonNull(tensors.get("model.layers.0.mlp.up_proj.weight")).slices());
+    assertEquals(
+        List.of(
+            new ConversionReport.Slice(
+                0, 64, "decoder.layers.0.mlp.linear_fc2.weight", 0, List.of(rank0, rank1))),
+        Objects.requireNonNull(tensors.get("model.layers.0.mlp.down_proj.weight")).slices());
+    ConversionReport back =
+        Conversion.run(
+            ConversionConfig.of(
+                directory.resolve("m"),
+                directory.resolve("hf"),
+                new ConversionTarget.HuggingFace(
+                    WeightFormat.TORCH, new ShardRule.Count(2), ConfigDialect.TRANSFORMERS_5)),
+            ConversionListener.NONE);
+    for (ConversionReport.Tensor tensor : back.tensors()) {
+      assertEquals(
+          tensor.shape().get(0),
+          tensor.slices().stream().mapToLong(ConversionReport.Slice::rowCount).sum());
+      for (ConversionReport.Slice slice : tensor.slices()) {
+        assertEquals(1, slice.files().size());
+      }
+    }
+  }
+
+  @Test
+  void putsAHuggingFaceModelIntoOtherShards(@TempDir Path directory) throws IOException {
+    Path once = directory.resolve("once");
+    Path back = directory.resolve("back");
+    Files.createDirectory(directory.resolve("model"));
+    for (String name : children(GoldenModels.llama())) {
+      Files.copy(GoldenModels.llama().resolve(name), directory.resolve("model").resolve(name));
+    }
+    Files.writeString(directory.resolve("model/README.md"), "# Ours\n");
+    Conversion.run(
+        ConversionConfig.of(
+                directory.resolve("model"),
+                once,
+                new ConversionTarget.HuggingFace(
+                    WeightFormat.TORCH, new ShardRule.Count(1), ConfigDialect.TRANSFORMERS_4))
+            .withWorkers(2),
+        ConversionListener.NONE);
+    assertEquals(
+        List.of("README.md", "config.json", "generation_config.json", "pytorch_model.bin"),
+        children(once));
+    assertEquals("# Ours\n", Files.readString(once.resolve("README.md")));
+    HuggingFaceConfig original = HuggingFaceConfig.read(GoldenModels.llama());
+    HuggingFaceConfig respelt = HuggingFaceConfig.read(once);
+    assertTrue(respelt.has("rope_theta") && respelt.has("torch_dtype"));
+    assertFalse(respelt.has("rope_parameters") || respelt.has("dtype"));
+    assertEquals(
+        ModelFamilies.installed().config(original), ModelFamilies.installed().config(respelt));
+    Conversion.run(
+        ConversionConfig.of(
+            once,
+            back,
+            new ConversionTarget.HuggingFace(
+                WeightFormat.SAFETENSORS, new ShardRule.Count(3), ConfigDialect.TRANSFORMERS_5)),
+        ConversionListener.NONE);
+    assertEquals(original, HuggingFaceConfig.read(back));
+    try (HuggingFaceCheckpoint written = HuggingFaceCheckpoint.open(back)) {
+      assertEquals(3, written.files().size());
+      MegatronGoldenTest.assertSame(GoldenModels.load(GoldenModels.llama(), DataType.F32), written);
+    }
+  }
+
+  /** Optimizer state of Megatron's own runs, over other ranks and in the other format and back. */
+  @TestFactory
+  List<DynamicTest> carriesOptimizerState(@TempDir Path directory) {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Path root : GoldenModels.shared()) {
+      for (String run :
+          List.of(
+              "llama_tp1pp1/torch_fp32",
+              "llama_tp2pp1/torch_bf16",
+              "llama_tp1pp1_dp2_distopt/torch_bf16",
+              "llama_tp2pp2/torch_dist_fp32")) {
+        Path work = directory.resolve(run.replace('/', '_'));
+        tests.add(
+            DynamicTest.dynamicTest(
+                run, () -> carryOptimizer(root.resolve("megatron_train").resolve(run), work)));
+      }
+    }
+    return tests;
+  }
+
+  private static void carryOptimizer(Path run, Path work) throws IOException {
+    ConversionTarget.Megatron target = ConversionTarget.Megatron.of(2, 2);
+    ConversionReport first =
+        Conversion.run(
+            ConversionConfig.of(run, work.resolve("torch"), target), ConversionListener.NONE);
+    ConversionReport second =
+        Conversion.run(
+            ConversionConfig.of(
+                work.resolve("torch"),
+                work.resolve("dist"),
+                target.withFormat(CheckpointFormat.TORCH_DIST)),
+            ConversionListener.NONE);
+    ConversionReport third =
+        Conversion.run(
+            ConversionConfig.of(
+                work.resolve("dist"), work.resolve("one"), ConversionTarget.Megatron.of(1, 1)),
+            ConversionListener.NONE);
+    for (ConversionReport report : List.of(first, second, third)) {
+      assertTrue(report.optimizerState() && report.roundTrips());
+      assertEquals(first.sourceSha256(), report.sourceSha256());
+    }
+    try (MegatronCheckpoint before = MegatronCheckpoint.open(run);
+        MegatronCheckpoint after = MegatronCheckpoint.open(work.resolve("one"))) {
+      assertEquals(before.iteration(), after.iteration());
+      MegatronGoldenTest.assertSame(
+          MemoryTensors.copyOf(Objects.requireNonNull(before.optimizerTensors())),
+          Objects.requireNonNull(after.optimizerTensors()));
+    }
+    ConversionReport without =
+        Conversion.run(
+            ConversionConfig.of(
+                    work.resolve("torch"), work.resolve("none"), ConversionTarget.Megatron.of(1, 1))
+                .withOptimizer(false),
+            ConversionListener.NONE);
+    assertFalse(without.optimizerState());
+    assertTrue(without.notes().contains("the optimizer's state is left out"), without::toText);
+    ConversionException e =
+        assertThrows(
+            ConversionException.class,
+            () ->
+                Conversion.run(
+                    ConversionConfig.of(
+                            work.resolve("torch"),
+                            work.resolve("half"),
+                            ConversionTarget.Megatron.of(1, 1))
+                        .withDataType(DataType.F16),
+                    ConversionListener.NONE));
+    assertTrue(e.problems().get(0).contains("leave the type, or the optimizer out"), e::toString);
   }
 
   private static void convert(Path input, Path output, @Nullable Path reference)

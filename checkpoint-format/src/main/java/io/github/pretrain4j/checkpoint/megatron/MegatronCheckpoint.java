@@ -344,6 +344,25 @@ public final class MegatronCheckpoint implements AutoCloseable {
   }
 
   /**
+   * The files of the {@code torch} format that hold any of some rows of a whole tensor, in order of
+   * ranks, relative to {@link #directory}; empty for a distributed checkpoint.
+   *
+   * @throws IllegalArgumentException if there is no such tensor
+   */
+  public List<String> filesOf(String name, long firstRow, long rowCount) {
+    if (distributed != null) {
+      return List.of();
+    }
+    MergedTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no tensor named " + name);
+    }
+    return tensor.placesOf(firstRow, rowCount).stream()
+        .map(place -> place + "/" + CheckpointDirectory.FILE)
+        .toList();
+  }
+
+  /**
    * An entry beside the model, such as {@code optimizer}, {@code opt_param_scheduler} or {@code
    * rng_state}: of the file of tensor and pipeline rank 0, or what a distributed checkpoint does
    * not shard; null if it is not there.

@@ -5,17 +5,24 @@ import io.github.pretrain4j.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A whole tensor read from its shards, the same number of bytes in each.
  *
  * @param shards the packed bytes of each rank's part
+ * @param places the names of their ranks' directories
  * @param replicas further copies of shards
  */
 record MergedTensor(
-    TensorInfo info, ShardRule rule, List<TransposedRange.Bytes> shards, List<Replica> replicas) {
+    TensorInfo info,
+    ShardRule rule,
+    List<TransposedRange.Bytes> shards,
+    List<String> places,
+    List<Replica> replicas) {
   /** Rows are gathered in pieces of about this many bytes. */
   private static final int WINDOW_BYTES = 1 << 18;
 
@@ -57,6 +64,7 @@ record MergedTensor(
   /** Copies the lists. */
   MergedTensor {
     shards = List.copyOf(shards);
+    places = List.copyOf(places);
     replicas = List.copyOf(replicas);
   }
 
@@ -137,12 +145,33 @@ record MergedTensor(
         all.add(shard);
       }
       List<Long> shape = first.rule().whole(first.shape(), first.ranks());
-      return new MergedTensor(new TensorInfo(name, type, shape), first.rule(), all, replicas);
+      return new MergedTensor(
+          new TensorInfo(name, type, shape), first.rule(), all, places, replicas);
     }
   }
 
   MergedTensor withName(String name) {
-    return new MergedTensor(info.withName(name), rule, shards, replicas);
+    return new MergedTensor(info.withName(name), rule, shards, places, replicas);
+  }
+
+  /** Places that hold any of these rows, copies included. */
+  Set<String> placesOf(long firstRow, long rowCount) {
+    Set<String> found = new LinkedHashSet<>();
+    long runs = rule == ShardRule.GATED_ROWS ? 2L * shards.size() : shards.size();
+    if (shards.size() == 1 || rule == ShardRule.REPLICATED || rule == ShardRule.COLUMNS) {
+      found.addAll(places);
+    } else {
+      long runRows = info.shape().get(0) / runs;
+      for (long run = firstRow / runRows; run * runRows < firstRow + rowCount; run++) {
+        found.add(places.get((int) (run % shards.size())));
+      }
+    }
+    for (Replica replica : replicas) {
+      if (found.contains(replica.firstPlace())) {
+        found.add(replica.place());
+      }
+    }
+    return found;
   }
 
   void read(long byteOffset, ByteBuffer target) throws IOException {

@@ -187,7 +187,9 @@ record OptimizerShardPlan(PickleObject entry, List<StateSlot> slots) {
           entries.put(
               "step",
               number(
-                  "step/" + parameter.chunk() + "/" + parameter.key(), List.of(), (double) settings.step()));
+                  "step/" + parameter.chunk() + "/" + parameter.key(),
+                  List.of(),
+                  (double) settings.step()));
         }
         entries.put("exp_avg", tensor(OptimizerTensor.EXP_AVG, parameter));
         entries.put("exp_avg_sq", tensor(OptimizerTensor.EXP_AVG_SQ, parameter));
