@@ -64,9 +64,7 @@ final class ForwardLogitsTest {
       float[] found =
           new ForwardLogits()
               .logits(
-                  config,
-                  ModelFamilies.find("llama").weights(config).toMegatron(weights),
-                  tokens);
+                  config, ModelFamilies.find("llama").weights(config).toMegatron(weights), tokens);
       ByteBuffer expected =
           ByteBuffer.allocate(found.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
       reference.read("logits", 0, expected);
