@@ -36,7 +36,11 @@ final class DistributedOptimizerFileTest {
   private static final PickleObject TYPES =
       PyTuple.of(PyGlobal.of(DataType.BF16), PyGlobal.of(DataType.F32));
 
-  @TempDir Path directory;
+  private final Path directory;
+
+  DistributedOptimizerFileTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   private final Map<String, byte[]> buffers = new HashMap<>();
 

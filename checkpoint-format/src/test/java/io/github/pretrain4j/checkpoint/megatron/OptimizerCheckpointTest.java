@@ -45,7 +45,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Optimizer state in whole checkpoints, over all ways of splitting a model. */
 final class OptimizerCheckpointTest {
-  @TempDir Path directory;
+  private final Path directory;
+
+  OptimizerCheckpointTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   /** Four layers, two of them with experts; tied or not. */
   private static List<TensorInfo> model(DataType type, boolean tied, boolean experts) {

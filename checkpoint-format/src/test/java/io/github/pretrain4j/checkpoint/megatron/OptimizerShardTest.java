@@ -37,7 +37,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class OptimizerShardTest {
   private static final Set<OptimizerTensor> ALL = EnumSet.allOf(OptimizerTensor.class);
 
-  @TempDir Path directory;
+  private final Path directory;
+
+  OptimizerShardTest(@TempDir Path directory) {
+    this.directory = directory;
+  }
 
   static LongStream seeds() {
     Long replay = Long.getLong("test.seed");
