@@ -10,12 +10,14 @@
  *   DIR/iter_0001000/  or  DIR/release/
  *       mp_rank_TT/model_optim_rng.pt         pipeline size 1; TT is the tensor parallel rank
  *       mp_rank_TT_PPP/model_optim_rng.pt     pipeline size above 1; PPP is the pipeline rank
+ *       mp_rank_TT[_PPP]_EEE/…                expert parallel size above 1; EEE is the expert rank
  *
  *   model_optim_rng.pt, a torch file with a dictionary:
  *       args                  argparse.Namespace
  *       checkpoint_version    3.0
  *       iteration             int
- *       model                 {name: tensor}, layers numbered from 0 in every file
+ *       model                 {name: tensor}, layers and experts numbered from 0 in every file;
+ *                             model0, model1, … for the chunks of a virtual pipeline
  *       optimizer, opt_param_scheduler, rng_state    after training only
  * </pre>
  *
