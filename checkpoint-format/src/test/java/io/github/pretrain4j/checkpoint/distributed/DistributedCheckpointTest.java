@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
@@ -124,7 +125,7 @@ final class DistributedCheckpointTest {
       return;
     }
     long size = box.sizes().get(axis);
-    long cut = 1 + random.nextInt((int) size - 1);
+    long cut = 1L + random.nextInt((int) size - 1);
     List<Long> sizes = new ArrayList<>(box.sizes());
     sizes.set(axis, cut);
     split(new Chunk(box.offsets(), sizes), random, depth - 1, result);
@@ -280,7 +281,7 @@ final class DistributedCheckpointTest {
     List<StoredItem> items;
     try (DistributedCheckpoint checkpoint = DistributedCheckpoint.open(directory)) {
       expected = read(checkpoint.tensors(), "matrix", 0, 96);
-      items = checkpoint.places().get("__0_0.distcp");
+      items = Objects.requireNonNull(checkpoint.places().get("__0_0.distcp"));
     }
     int found = 0;
     for (StoredItem item : items) {
