@@ -435,7 +435,6 @@ public final class Conversion {
         config.target() instanceof ConversionTarget.Megatron megatron ? megatron.layout() : null;
     ParallelLayout sourceLayout =
         origin instanceof MegatronOrigin megatron ? megatron.checkpoint().layout() : null;
-    ParallelLayout layout = targetLayout == null ? sourceLayout : targetLayout;
     return new ConversionReport(
         new ConversionReport.Side(
             config.input().toString(), origin.form(), sourceLayout, sourceRows()),
@@ -450,12 +449,7 @@ public final class Conversion {
         tensors,
         logits,
         notes,
-        model == null
-            ? List.of()
-            : MegatronFlags.of(
-                model.config(),
-                layout == null ? 1 : layout.tensorModelParallelSize(),
-                layout == null ? 1 : layout.pipelineModelParallelSize()));
+        model == null ? List.of() : destination.megatronOptions(model.config()));
   }
 
   private long sourceRows() {

@@ -2,6 +2,7 @@ package io.github.pretrain4j.convert;
 
 import io.github.pretrain4j.checkpoint.PlannedFile;
 import io.github.pretrain4j.checkpoint.TensorSource;
+import io.github.pretrain4j.model.TransformerConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -24,6 +25,9 @@ sealed interface Destination permits HuggingFaceDestination, MegatronDestination
 
   /** Rows of the embedding, padding included; 0 if there is none of that name. */
   long vocabularyRows();
+
+  /** Options under which Megatron-LM runs the model: as written, else as it was read. */
+  List<String> megatronOptions(TransformerConfig model);
 
   /** For reports: {@code huggingface safetensors}, {@code megatron torch}. */
   String form();

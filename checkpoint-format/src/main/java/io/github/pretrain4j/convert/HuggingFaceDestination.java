@@ -9,6 +9,9 @@ import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceWriter;
 import io.github.pretrain4j.checkpoint.huggingface.ShardRule;
+import io.github.pretrain4j.checkpoint.megatron.ExpertLayout;
+import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
+import io.github.pretrain4j.model.TransformerConfig;
 import io.github.pretrain4j.model.WeightMapping;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,6 +57,21 @@ record HuggingFaceDestination(
       problems.add("cannot deal " + tensors + " tensors out to " + count.shards() + " shards");
     }
     companions.check(problems, notes);
+  }
+
+  /** A Megatron checkpoint's own; none for a model that never was one. */
+  @Override
+  public List<String> megatronOptions(TransformerConfig config) {
+    if (!(origin instanceof MegatronOrigin megatron)) {
+      return List.of();
+    }
+    MegatronCheckpoint source = megatron.checkpoint();
+    ExpertLayout experts = source.expertLayout();
+    return MegatronFlags.of(
+        config,
+        source.layout(),
+        source.layerSpec(),
+        experts == null ? ExpertLayout.SEQUENTIAL : experts);
   }
 
   private TensorSource tensors() {

@@ -229,23 +229,12 @@ record MegatronDestination(
 
   private MegatronCheckpointWriter writer(Path root) throws IOException {
     MegatronCheckpoint source = source();
-    LayerSpec layerSpec =
-        target.layerSpec() != null
-            ? target.layerSpec()
-            : source != null && source.layerSpec() != LayerSpec.LEGACY
-                ? source.layerSpec()
-                : LayerSpec.TRANSFORMER_ENGINE;
-    ExpertLayout stored = source == null ? null : source.expertLayout();
-    ExpertLayout expertLayout =
-        target.expertLayout() != null
-            ? target.expertLayout()
-            : stored != null ? stored : ExpertLayout.SEQUENTIAL;
     MegatronCheckpointWriter writer =
         MegatronCheckpointWriter.create(root)
             .format(target.format())
             .layout(target.layout())
-            .layerSpec(layerSpec)
-            .expertLayout(expertLayout)
+            .layerSpec(layerSpec())
+            .expertLayout(expertLayout())
             .arguments(arguments());
     if (target.release() || (source != null && source.isRelease())) {
       writer.release();
@@ -257,6 +246,29 @@ record MegatronDestination(
       writer.optimizer(padded(optimizer), common);
     }
     return writer;
+  }
+
+  /** As asked for, else the source's; no model of today has the legacy names. */
+  private LayerSpec layerSpec() {
+    MegatronCheckpoint source = source();
+    return target.layerSpec() != null
+        ? target.layerSpec()
+        : source != null && source.layerSpec() != LayerSpec.LEGACY
+            ? source.layerSpec()
+            : LayerSpec.TRANSFORMER_ENGINE;
+  }
+
+  private ExpertLayout expertLayout() {
+    MegatronCheckpoint source = source();
+    ExpertLayout stored = source == null ? null : source.expertLayout();
+    return target.expertLayout() != null
+        ? target.expertLayout()
+        : stored != null ? stored : ExpertLayout.SEQUENTIAL;
+  }
+
+  @Override
+  public List<String> megatronOptions(TransformerConfig model) {
+    return MegatronFlags.of(model, target.layout(), layerSpec(), expertLayout());
   }
 
   private Map<String, @Nullable Object> arguments() {

@@ -28,15 +28,7 @@ final class MegatronFlags {
 
   private MegatronFlags() {}
 
-  /** Options for Transformer Engine's layers and an even split. */
-  static List<String> of(TransformerConfig config, int tensorSize, int pipelineSize) {
-    return of(
-        config,
-        ParallelLayout.of(tensorSize, pipelineSize),
-        LayerSpec.TRANSFORMER_ENGINE,
-        ExpertLayout.SEQUENTIAL);
-  }
-
+  /** The options for a model so written. */
   static List<String> of(
       TransformerConfig config,
       ParallelLayout layout,

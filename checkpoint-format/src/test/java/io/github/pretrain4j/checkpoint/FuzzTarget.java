@@ -9,6 +9,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,8 @@ enum FuzzTarget {
   MEGATRON,
   TRACKER;
 
-  private static final Path GOLDEN = SharedFiles.torchResources().getParent();
+  private static final Path GOLDEN =
+      Objects.requireNonNull(SharedFiles.torchResources().getParent());
   private static final Path LLAMA = GOLDEN.resolve("hf/llama/safetensors");
   private static final Path MEGATRON_LLAMA = GOLDEN.resolve("megatron/llama_mcore_te_tp2pp2_bf16");
   private static final Path TORCH_DIST_LLAMA =

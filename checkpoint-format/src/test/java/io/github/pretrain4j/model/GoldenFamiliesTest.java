@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -57,7 +58,7 @@ final class GoldenFamiliesTest {
   List<DynamicTest> readsBothSpellingsAlike() throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
     for (Path old : files("config.transformers4.json")) {
-      Path model = old.getParent().getParent();
+      Path model = Objects.requireNonNull(Objects.requireNonNull(old.getParent()).getParent());
       Path recent = model.resolve("safetensors/config.json");
       Path other = Files.exists(recent) ? recent : old.resolveSibling("config.json");
       tests.add(
