@@ -115,7 +115,7 @@ public record CheckpointDifference(
     static Side of(Subject subject, Subject other, List<String> notes) throws IOException {
       Map<String, TensorSource> sources = new LinkedHashMap<>();
       if (subject instanceof HuggingFaceSubject model && other instanceof MegatronSubject) {
-        add(model.asMegatron(), sources);
+        add(model.asMegatron(notes), sources);
         notes.add(subject.path() + ": read under Megatron's names");
       } else {
         add(subject.tensors(), sources);

@@ -219,13 +219,21 @@ public final class CheckpointTool implements ToolProvider {
     @Parameters(paramLabel = "CHECKPOINT")
     private @Nullable Path path;
 
+    @Option(
+        names = "--reference",
+        description =
+            "a Hugging Face directory whose config.json says what the model should be; needed for Megatron's own"
+                + " checkpoints, which do not name their family")
+    private @Nullable Path reference;
+
     Verify(PrintWriter out) {
       super(out);
     }
 
     @Override
     public Integer call() throws IOException {
-      CheckpointVerification verification = CheckpointVerification.of(given(path), workers());
+      CheckpointVerification verification =
+          CheckpointVerification.of(given(path), reference, workers());
       return print(json() ? verification.toJson() : verification.toText(), verification.isSound());
     }
   }

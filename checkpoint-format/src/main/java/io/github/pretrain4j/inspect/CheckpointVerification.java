@@ -2,10 +2,12 @@ package io.github.pretrain4j.inspect;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
+import io.github.pretrain4j.model.HuggingFaceConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether a checkpoint is whole: structure, checksums, completeness, replicas, values.
@@ -27,18 +29,23 @@ public record CheckpointVerification(
   /**
    * Reads all of a checkpoint.
    *
+   * @param reference a Hugging Face directory whose config.json says what the model should be; null
+   *     to rely on what the checkpoint says of itself
    * @param workers how many threads read, at least 1
    * @throws IOException if something cannot be read; damage is a problem, not an exception
    */
-  public static CheckpointVerification of(Path path, int workers) throws IOException {
+  public static CheckpointVerification of(Path path, @Nullable Path reference, int workers)
+      throws IOException {
+    HuggingFaceConfig config = reference == null ? null : HuggingFaceConfig.read(reference);
     Findings findings = new Findings();
     try (Subject subject = Subject.open(path)) {
       findings.checked.add("structure of " + subject.format());
       findings.warnings.addAll(subject.warnings());
       findings.look("checksums", subject::verifyChecksums);
       findings.look(
-          "agreement of replicas and copies", () -> findings.problems.addAll(subject.problems()));
-      if (subject.knowsWhatShouldBeThere()) {
+          "agreement of replicas and copies",
+          () -> findings.problems.addAll(subject.problems(config)));
+      if (subject.knowsWhatShouldBeThere(config)) {
         findings.checked.add("completeness");
       } else {
         findings.warnings.add(

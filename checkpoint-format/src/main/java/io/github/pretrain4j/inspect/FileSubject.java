@@ -10,6 +10,7 @@ import io.github.pretrain4j.checkpoint.SafetensorsReader;
 import io.github.pretrain4j.checkpoint.TensorReference;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.TorchFileReader;
+import io.github.pretrain4j.model.HuggingFaceConfig;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -137,12 +138,12 @@ final class FileSubject implements Subject {
   }
 
   @Override
-  public List<String> problems() {
+  public List<String> problems(@Nullable HuggingFaceConfig reference) {
     return List.of();
   }
 
   @Override
-  public boolean knowsWhatShouldBeThere() {
+  public boolean knowsWhatShouldBeThere(@Nullable HuggingFaceConfig reference) {
     return false;
   }
 

@@ -1,11 +1,13 @@
 package io.github.pretrain4j.inspect;
 
+import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import io.github.pretrain4j.checkpoint.TensorSource;
 import io.github.pretrain4j.checkpoint.huggingface.HuggingFaceCheckpoint;
 import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.ModelFamilies;
 import io.github.pretrain4j.model.ModelFamily;
 import io.github.pretrain4j.model.TransformerConfig;
+import io.github.pretrain4j.model.WeightMapping;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -33,12 +35,13 @@ final class HuggingFaceSubject implements Subject {
   }
 
   /**
-   * The weights under Megatron's names.
+   * The weights under Megatron's names, as the family's conversion makes them.
    *
+   * @param notes receives which values are not those of the files
    * @throws IOException if config.json is missing or not of a known family, or the weights are not
    *     those it describes
    */
-  TensorSource asMegatron() throws IOException {
+  TensorSource asMegatron(List<String> notes) throws IOException {
     if (config == null) {
       throw new NoSuchFileException(
           checkpoint.directory().resolve("config.json").toString(),
@@ -47,8 +50,21 @@ final class HuggingFaceSubject implements Subject {
     }
     ModelFamilies families = ModelFamilies.installed();
     ModelFamily family = families.familyOf(config);
-    TransformerConfig model = families.config(config, checkpoint.tensors());
-    return family.weights(model).toMegatron(family.sourceTransform(model, checkpoint));
+    TransformerConfig model = families.config(config);
+    TensorSource transformed = family.sourceTransform(model, checkpoint);
+    List<String> problems = family.weights(model).huggingFaceProblems(transformed.tensors());
+    if (!problems.isEmpty()) {
+      throw new CorruptCheckpointException(
+          checkpoint.directory(),
+          0,
+          "weights",
+          "those that config.json describes",
+          String.join("; ", problems));
+    }
+    family
+        .sourceChanges(model, checkpoint)
+        .forEach((name, change) -> notes.add(path() + ": " + name + ": " + change));
+    return family.weights(model).toMegatron(transformed);
   }
 
   @Override
@@ -97,23 +113,24 @@ final class HuggingFaceSubject implements Subject {
   }
 
   @Override
-  public List<String> problems() throws IOException {
-    if (config == null || !knowsWhatShouldBeThere()) {
+  public List<String> problems(@Nullable HuggingFaceConfig reference) throws IOException {
+    HuggingFaceConfig described = reference == null ? config : reference;
+    if (described == null || !knowsWhatShouldBeThere(reference)) {
       return List.of();
     }
     ModelFamilies families = ModelFamilies.installed();
-    ModelFamily family = families.familyOf(config);
-    TransformerConfig model = families.config(config, checkpoint.tensors());
-    return family
-        .weights(model)
-        .huggingFaceProblems(family.sourceTransform(model, checkpoint).tensors());
+    ModelFamily family = families.familyOf(described);
+    TransformerConfig model = families.config(described);
+    WeightMapping mapping = family.weights(model);
+    return mapping.huggingFaceProblems(family.sourceTransform(model, checkpoint).tensors());
   }
 
   @Override
-  public boolean knowsWhatShouldBeThere() {
-    return config != null
-        && config.has("model_type")
-        && ModelFamilies.installed().names().contains(config.modelType());
+  public boolean knowsWhatShouldBeThere(@Nullable HuggingFaceConfig reference) {
+    return reference != null
+        || (config != null
+            && config.has("model_type")
+            && ModelFamilies.installed().names().contains(config.modelType()));
   }
 
   @Override

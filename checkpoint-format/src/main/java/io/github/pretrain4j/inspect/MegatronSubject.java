@@ -2,8 +2,10 @@ package io.github.pretrain4j.inspect;
 
 import io.github.pretrain4j.checkpoint.TensorInfo;
 import io.github.pretrain4j.checkpoint.TensorSource;
+import io.github.pretrain4j.checkpoint.megatron.ExpertLayout;
 import io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint;
 import io.github.pretrain4j.checkpoint.megatron.ParallelLayout;
+import io.github.pretrain4j.model.HuggingFaceConfig;
 import io.github.pretrain4j.model.MegatronArguments;
 import io.github.pretrain4j.model.ModelFamilies;
 import io.github.pretrain4j.model.TransformerConfig;
@@ -72,6 +74,11 @@ final class MegatronSubject implements Subject {
     if (!layout.layersOfChunks().isEmpty()) {
       facts.put("layers of chunks", layout.layersOfChunks().toString());
     }
+    facts.put("names", checkpoint.layerSpec().name().toLowerCase(Locale.ROOT));
+    ExpertLayout experts = checkpoint.expertLayout();
+    if (experts != null) {
+      facts.put("experts", experts.name().toLowerCase(Locale.ROOT));
+    }
     Object family = family();
     if (family != null) {
       facts.put("family", family.toString());
@@ -99,7 +106,12 @@ final class MegatronSubject implements Subject {
 
   @Override
   public String placeOf(String tensor) {
-    return "";
+    TensorInfo info = checkpoint.fullTensors().find(tensor);
+    if (info == null) {
+      return "";
+    }
+    long rows = info.shape().isEmpty() ? 1 : info.shape().get(0);
+    return String.join(", ", checkpoint.filesOf(tensor, 0, rows));
   }
 
   @Override
@@ -113,12 +125,15 @@ final class MegatronSubject implements Subject {
   }
 
   @Override
-  public List<String> problems() throws IOException {
+  public List<String> problems(@Nullable HuggingFaceConfig reference) throws IOException {
     List<String> problems = new ArrayList<>(checkpoint.differingReplicas());
-    if (knowsWhatShouldBeThere()) {
+    if (knowsWhatShouldBeThere(reference)) {
+      ModelFamilies families = ModelFamilies.installed();
       TransformerConfig config =
-          MegatronArguments.config(checkpoint.directory(), checkpoint.arguments(), null);
-      WeightMapping mapping = ModelFamilies.installed().get(config.family()).weights(config);
+          reference == null
+              ? MegatronArguments.config(checkpoint.directory(), checkpoint.arguments(), null)
+              : families.config(reference);
+      WeightMapping mapping = families.get(config.family()).weights(config);
       problems.addAll(mapping.megatronProblems(withoutPadding(config.vocabSize())));
     }
     return problems;
@@ -142,8 +157,10 @@ final class MegatronSubject implements Subject {
   }
 
   @Override
-  public boolean knowsWhatShouldBeThere() {
-    return family() instanceof String family && ModelFamilies.installed().names().contains(family);
+  public boolean knowsWhatShouldBeThere(@Nullable HuggingFaceConfig reference) {
+    return reference != null
+        || (family() instanceof String family
+            && ModelFamilies.installed().names().contains(family));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.pretrain4j.inspect;
 
 import io.github.pretrain4j.checkpoint.TensorSource;
+import io.github.pretrain4j.model.HuggingFaceConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -59,11 +60,15 @@ sealed interface Subject extends AutoCloseable
   /** Reads what has checksums and checks it. */
   void verifyChecksums() throws IOException;
 
-  /** Contradictions inside the checkpoint: replicas that differ, tensors that should be there. */
-  List<String> problems() throws IOException;
+  /**
+   * Contradictions inside the checkpoint: replicas that differ, tensors that should be there.
+   *
+   * @param reference what the model should be; null to rely on what the checkpoint says
+   */
+  List<String> problems(@Nullable HuggingFaceConfig reference) throws IOException;
 
   /** Whether {@link #problems} knows which tensors there should be. */
-  boolean knowsWhatShouldBeThere();
+  boolean knowsWhatShouldBeThere(@Nullable HuggingFaceConfig reference);
 
   @Override
   void close() throws IOException;

@@ -44,6 +44,8 @@ class CheckpointToolTest {
   private static final Path LLAMA = GOLDEN.resolve("hf/llama/safetensors");
   private static final Path QWEN2 = GOLDEN.resolve("hf/qwen2/bin");
   private static final Path MEGATRON_LLAMA = GOLDEN.resolve("megatron/llama_mcore_te_tp2pp2_bf16");
+  private static final Path TORCH_DIST_LLAMA =
+      GOLDEN.resolve("megatron/llama_head_torch_dist_tp2pp2_bf16");
   private static final Path MEGATRON_QWEN2 =
       GOLDEN.resolve("megatron/qwen2_mcore_local_tp2pp2_bf16");
 
@@ -356,6 +358,33 @@ class CheckpointToolTest {
     Result result = run("verify", llama);
     assertEquals(1, result.code());
     assertTrue(result.out().contains("unexpected tensor model.layers.3."), result.out());
+  }
+
+  @Test
+  void verifyingComparesMegatronsTensorsWithAReference() {
+    Result same = run("verify", "--reference", LLAMA, MEGATRON_LLAMA);
+    assertEquals(0, same.code(), same.out());
+    assertTrue(same.out().contains(", completeness, "), same.out());
+    Result other = run("verify", "--reference", QWEN2, MEGATRON_LLAMA);
+    assertEquals(1, other.code(), other.out());
+    assertTrue(
+        other.out().contains("missing tensor decoder.layers.0.self_attention.linear_qkv.bias"),
+        other.out());
+  }
+
+  @Test
+  void comparesDistributedCheckpoints() {
+    Result result = run("diff", MEGATRON_LLAMA, TORCH_DIST_LLAMA);
+    assertEquals(0, result.code(), result.out() + result.err());
+    assertTrue(result.out().startsWith("equal: 27 tensors, 27 identical"), result.out());
+    assertEquals(0, run("verify", TORCH_DIST_LLAMA).code());
+  }
+
+  @Test
+  void namesTheFilesOfEveryPart() throws IOException {
+    JsonNode report = run("inspect", "--json", MEGATRON_LLAMA).json();
+    String places = tensor(report, "decoder.layers.2.mlp.linear_fc1.weight").get("file").asText();
+    assertTrue(places.contains("mp_rank_00_001") && places.contains("mp_rank_01_001"), places);
   }
 
   @Test

@@ -14,6 +14,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.pretrain4j.checkpoint.CorruptCheckpointException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,9 +67,18 @@ record ShardIndex(
     }
     JsonNode root;
     try {
-      root = JSON.readTree(Files.readAllBytes(file));
+      // As text, since Jackson takes bytes for UTF-16 or UTF-32 when zeros are among them.
+      root =
+          JSON.readTree(
+              StandardCharsets.UTF_8
+                  .newDecoder()
+                  .decode(ByteBuffer.wrap(Files.readAllBytes(file)))
+                  .toString());
+    } catch (CharacterCodingException e) {
+      throw (CorruptCheckpointException)
+          new CorruptCheckpointException(file, 0, "index", "UTF-8", "other bytes").initCause(e);
     } catch (JsonProcessingException e) {
-      long at = e.getLocation() == null ? 0 : Math.max(0, e.getLocation().getByteOffset());
+      long at = e.getLocation() == null ? 0 : Math.max(0, e.getLocation().getCharOffset());
       throw (CorruptCheckpointException)
           new CorruptCheckpointException(file, at, "index", "JSON", e.getOriginalMessage())
               .initCause(e);

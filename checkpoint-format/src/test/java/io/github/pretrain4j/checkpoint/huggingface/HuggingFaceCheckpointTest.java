@@ -37,6 +37,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Directories we write are read back; directories of transformers are read and written again. */
 class HuggingFaceCheckpointTest {
@@ -267,6 +268,17 @@ class HuggingFaceCheckpointTest {
     assertThrows(NoSuchFileException.class, () -> HuggingFaceCheckpoint.open(directory));
     Files.delete(index);
     assertThrows(NoSuchFileException.class, () -> HuggingFaceCheckpoint.open(directory));
+  }
+
+  /** A zero byte near the start makes a JSON reader take the rest for UTF-16 or UTF-32. */
+  @ParameterizedTest
+  @ValueSource(strings = {"{ }\0 \0\0\0", "{\0\0\0\0\0!t", "\0\0\0{\0\0", "{\0\"\0", "\u00ff{}"})
+  void refusesAnIndexInAnotherEncoding(String text) throws IOException {
+    Path index = temporary.resolve("model.safetensors.index.json");
+    Files.writeString(index, text, StandardCharsets.ISO_8859_1);
+    CorruptCheckpointException refused =
+        assertThrows(CorruptCheckpointException.class, () -> HuggingFaceCheckpoint.open(temporary));
+    assertEquals(index, refused.file());
   }
 
   @Test
