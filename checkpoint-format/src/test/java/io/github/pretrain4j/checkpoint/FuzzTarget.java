@@ -9,7 +9,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,8 +24,7 @@ enum FuzzTarget {
   MEGATRON,
   TRACKER;
 
-  private static final Path GOLDEN =
-      Objects.requireNonNull(SharedFiles.torchResources().getParent());
+  private static final Path GOLDEN = Path.of("src/test/resources/golden").toAbsolutePath();
   private static final Path LLAMA = GOLDEN.resolve("hf/llama/safetensors");
   private static final Path MEGATRON_LLAMA = GOLDEN.resolve("megatron/llama_mcore_te_tp2pp2_bf16");
   private static final Path TORCH_DIST_LLAMA =
@@ -50,13 +48,18 @@ enum FuzzTarget {
     private final Path directory;
     private final List<Original> originals = new ArrayList<>();
 
-    /**
-     * A file.
-     *
-     * @param place where its mutants are written
-     * @param pickle where its pickle is, if it is an archive
-     */
-    private record Original(byte[] bytes, Path place, @Nullable ZipRecord pickle) {}
+    /** A file, where its mutants are written, and where its pickle is if it is an archive. */
+    private static final class Original {
+      private final byte[] bytes;
+      private final Path place;
+      private final @Nullable ZipRecord pickle;
+
+      Original(byte[] bytes, Path place, @Nullable ZipRecord pickle) {
+        this.bytes = bytes;
+        this.place = place;
+        this.pickle = pickle;
+      }
+    }
 
     private Case(FuzzTarget target, Path directory) {
       this.target = target;
@@ -171,7 +174,7 @@ enum FuzzTarget {
 
   private byte[] mutant(Case.Original original, Random random) {
     boolean knowing = random.nextInt(3) > 0;
-    byte[] bytes = original.bytes();
+    byte[] bytes = original.bytes;
     return switch (this) {
       case SAFETENSORS ->
           knowing ? Mutations.safetensorsHeader(bytes, random) : Mutations.any(bytes, random);
@@ -179,8 +182,8 @@ enum FuzzTarget {
       case LEGACY, METADATA ->
           knowing ? Mutations.pickle(bytes, random) : Mutations.any(bytes, random);
       case TORCH, MEGATRON ->
-          knowing && original.pickle() != null
-              ? Mutations.pickleInArchive(bytes, original.pickle(), random)
+          knowing && original.pickle != null
+              ? Mutations.pickleInArchive(bytes, original.pickle, random)
               : Mutations.any(bytes, random);
       case DISTCP, TRACKER -> Mutations.any(bytes, random);
     };
