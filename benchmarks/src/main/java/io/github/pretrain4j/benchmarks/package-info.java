@@ -12,8 +12,9 @@
  *
  * <p>{@code EncodeFigures} is a program of its own for what JMH does not measure: an encoder's
  * first pass, bytes per CPU-second and per token, load time. {@code PreprocessFigures} is another,
- * for what each thread of preprocessing costs. {@code dataset.gpt.IndexFigures} is one for sample
- * indices and blends beside Megatron's native helpers.
+ * for what each thread of preprocessing costs. {@code ConvertFigures} is one for converting a model
+ * to Megatron and back beside {@code cp} of its files. {@code dataset.gpt.IndexFigures} is one for
+ * sample indices and blends beside Megatron's native helpers.
  *
  * <p>Text, datasets, models and weights are generated from fixed seeds; no benchmark needs a file.
  * {@code BenchmarkSmokeTest} runs each class once and lists them all. How to run them: {@code
