@@ -1,5 +1,5 @@
 /**
- * Megatron-LM checkpoints of the {@code torch} format, read and written.
+ * Megatron-LM checkpoints of the {@code torch} and {@code torch_dist} formats, read and written.
  *
  * <p>Start at {@link io.github.pretrain4j.checkpoint.megatron.MegatronCheckpoint}, which shows the
  * tensors of all ranks as whole ones, and {@link
